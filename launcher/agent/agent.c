@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "agent/agent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cpmp.h>
+
+#include "agent/ranks.h"
+#include "agent/report.h"
+
+/* --- the end --- */
+
+static void
+handle_close(uv_handle_t *handle, void *arg)
+{
+    struct agent *agent = arg;
+
+    if (handle != (uv_handle_t *)&agent->stream.pipe && !uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* With its last handle closed, the loop returns. */
+static void
+agent_stop(struct agent *agent)
+{
+    if (agent->stream_open)
+        control_stream_close(&agent->stream);
+    uv_walk(&agent->loop, handle_close, agent);
+}
+
+/* The lease is over. The reason goes to the launcher, in case it is still there. */
+static void
+agent_lose(struct agent *agent, const char *why)
+{
+    if (agent->state == AGENT_LOST)
+        return;
+    agent->state = AGENT_LOST;
+    report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "agent of peer %u ends its ranks: %s",
+                   agent->job.peer, why);
+    if (agent->empty)
+        agent_stop(agent);
+    else
+        supervisor_end(&agent->supervisor, true);
+}
+
+static void
+agent_try_finish(struct agent *agent)
+{
+    Cpmp__Done done = CPMP__DONE__INIT;
+
+    if (agent->state != AGENT_ENDING || !agent->empty)
+        return;
+    if (agent->parts_made && !output_is_drained(&agent->output))
+        return;
+    agent->state = AGENT_DONE;
+    done.litter = agent->litter;
+    report_done(&agent->stream, &done);
+}
+
+static void
+on_drained(void *arg)
+{
+    agent_try_finish(arg);
+}
+
+static void
+on_empty(void *arg, const char *litter)
+{
+    struct agent *agent = arg;
+
+    agent->empty = true;
+    snprintf(agent->litter, sizeof(agent->litter), "%s", litter);
+    if (agent->state == AGENT_LOST) {
+        agent_stop(agent);
+        return;
+    }
+    if (agent->parts_made)
+        output_cut(&agent->output);
+    agent_try_finish(agent);
+}
+
+/* --- ranks --- */
+
+static uint64_t
+microseconds(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * 1000000u + (uint64_t)time->tv_usec;
+}
+
+static void
+on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage *usage)
+{
+    struct agent *agent = arg;
+    const struct cpi_rank_block *block = &agent->job.segment.ranks[index];
+    Cpmp__Exited exited = CPMP__EXITED__INIT;
+
+    job_rank_uncount(&agent->job, index);
+    progress_tell(&agent->progress, index);
+    exited.rank = agent->job.local_ranks[index];
+    exited.pid = (uint32_t)pid;
+    exited.signaled = WIFSIGNALED(status);
+    exited.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    exited.stage = atomic_load(&block->stage);
+    exited.cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime);
+    exited.max_rss_kib = (uint64_t)usage->ru_maxrss;
+    report_exited(&agent->stream, &exited);
+}
+
+static const struct supervisor_hooks supervisor_hooks = {
+    .on_exited = on_exited,
+    .on_empty = on_empty,
+};
+
+/* --- messages --- */
+
+static void
+on_setup(struct agent *agent, const Cpmp__Setup *setup)
+{
+    int error = job_setup(&agent->job, setup);
+
+    if (error == CPMP_EVERSION)
+        agent_lose(agent, "the launcher is of another version; install cpexec and cpmp-agent together");
+    else if (error)
+        agent_lose(agent, cpmp_strerror(error));
+    if (error)
+        return;
+    agent->state = AGENT_READY;
+    report_ready(&agent->stream, NULL, 0);
+}
+
+/* Everything that running ranks need. CPMP_OK, or what of it failed: CPMP_ENOMEM or the segment's. */
+static int
+parts_make(struct agent *agent)
+{
+    struct job *job = &agent->job;
+    int error;
+
+    error = supervisor_reserve(&agent->supervisor, job->local);
+    if (error)
+        return error;
+    error = output_init(&agent->output, &agent->loop, &agent->stream, 2 * (size_t)job->local,
+                        on_drained, agent);
+    if (error)
+        return error;
+    error = input_init(&agent->input, &agent->loop, &agent->stream, job->start->stdin_rank,
+                       ranks_stdin_count(job));
+    if (error) {
+        output_release(&agent->output);
+        return error;
+    }
+    agent->parts_made = true;
+    error = job_segment_make(job);
+    if (error)
+        return error;
+    error = progress_init(&agent->progress, &agent->loop, &agent->stream, &job->segment);
+    agent->progress_made = error == CPMP_OK;
+    return error;
+}
+
+static void
+segment_failed_report(struct agent *agent, int error)
+{
+    const struct job *job = &agent->job;
+    int number = error == CPMP_ESYS ? errno : error == CPMP_ELIMIT ? E2BIG : ENOMEM;
+
+    report_start_failed(&agent->stream, job->local > 0 ? job->local_ranks[0] : 0, "segment", number,
+                        "");
+}
+
+/* Takes the message's Start away from it: the job keeps it. */
+static void
+on_start(struct agent *agent, Cpmp__Control *message)
+{
+    struct ranks_parts parts = {
+        .job = &agent->job,
+        .supervisor = &agent->supervisor,
+        .output = &agent->output,
+        .input = &agent->input,
+        .stream = &agent->stream,
+        .files = &agent->files,
+    };
+    int error = job_start(&agent->job, message->start);
+
+    if (error) {
+        agent_lose(agent, cpmp_strerror(error));
+        return;
+    }
+    message->body_case = CPMP__CONTROL__BODY__NOT_SET;
+    message->start = NULL;
+    agent->state = AGENT_RUNNING;
+    error = parts_make(agent);
+    if (error) {
+        segment_failed_report(agent, error);
+        return;
+    }
+    ranks_start(&parts);
+    input_ready(&agent->input);
+}
+
+static void
+on_end(struct agent *agent, const Cpmp__End *end)
+{
+    agent->state = AGENT_ENDING;
+    supervisor_end(&agent->supervisor, end->kill);
+}
+
+/* What comes only while a job runs or ends; false when it breaks the rules. */
+static bool
+on_running_message(struct agent *agent, const Cpmp__Control *message)
+{
+    switch (message->body_case) {
+    case CPMP__CONTROL__BODY_STDIN:
+        return input_give(&agent->input, message->stdin->data.data, message->stdin->data.len,
+                          message->stdin->eof) == CPMP_OK;
+    case CPMP__CONTROL__BODY_OUTPUT_TAKEN:
+        return output_credit(&agent->output, message->output_taken->bytes) == CPMP_OK;
+    case CPMP__CONTROL__BODY_SIGNAL:
+        if (message->signal->number < 1 || message->signal->number >= NSIG)
+            return false;
+        supervisor_signal(&agent->supervisor, message->signal->number);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
+message_handle(struct agent *agent, Cpmp__Control *message)
+{
+    enum agent_state state = agent->state;
+
+    switch (message->body_case) {
+    case CPMP__CONTROL__BODY_SETUP:
+        if (state != AGENT_NEW)
+            return false;
+        on_setup(agent, message->setup);
+        return true;
+    case CPMP__CONTROL__BODY_START:
+        if (state != AGENT_READY)
+            return false;
+        on_start(agent, message);
+        return true;
+    case CPMP__CONTROL__BODY_END:
+        if (state == AGENT_NEW)
+            return false;
+        on_end(agent, message->end);
+        return true;
+    default:
+        return agent->parts_made && on_running_message(agent, message);
+    }
+}
+
+static void
+on_message(void *arg, Cpmp__Control *message)
+{
+    struct agent *agent = arg;
+
+    if (agent->state == AGENT_LOST || agent->state == AGENT_DONE)
+        return;
+    if (!message_handle(agent, message))
+        agent_lose(agent, "the launcher sent a message that breaks the protocol");
+}
+
+static void
+on_closed(void *arg, int error, const char *why)
+{
+    struct agent *agent = arg;
+
+    agent->stream_open = false;
+    if (agent->state == AGENT_DONE)
+        agent_stop(agent);
+    else
+        agent_lose(agent, error ? why : "the launcher is gone");
+}
+
+static const struct control_stream_hooks stream_hooks = {
+    .on_message = on_message,
+    .on_closed = on_closed,
+};
+
+/* --- life --- */
+
+static void
+on_term(uv_signal_t *signal, int number)
+{
+    (void)number;
+    agent_lose(signal->data, "it was told to end (SIGTERM)");
+}
+
+/* Three descriptors a rank are soon more than the usual soft limit. Ranks get back what we had. */
+static void
+files_raise(struct agent *agent)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &agent->files) < 0)
+        return;
+    limit = agent->files;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+agent_init(struct agent *agent, int control_fd, int host_fd)
+{
+    int error;
+
+    memset(agent, 0, sizeof(*agent));
+    files_raise(agent);
+    error = job_init(&agent->job, host_fd);
+    if (error) {
+        fprintf(stderr, "cpmp-agent: cannot use the host page: %s\n",
+                error == CPMP_ESYS ? strerror(errno) : "it is not a sealed memfd");
+        return error;
+    }
+    uv_loop_init(&agent->loop);
+    uv_signal_init(&agent->loop, &agent->term);
+    agent->term.data = agent;
+    error = supervisor_init(&agent->supervisor, &agent->loop, &supervisor_hooks, agent);
+    if (error == CPMP_OK && uv_signal_start(&agent->term, on_term, SIGTERM) < 0)
+        error = CPMP_ESYS;
+    if (error == CPMP_OK)
+        error = control_stream_init(&agent->stream, &agent->loop, control_fd, &stream_hooks, agent);
+    if (error)
+        fprintf(stderr, "cpmp-agent: cannot set up: %s\n", strerror(errno));
+    agent->stream_open = error == CPMP_OK;
+    return error;
+}
+
+int
+agent_run(struct agent *agent)
+{
+    uv_run(&agent->loop, UV_RUN_DEFAULT);
+    assert(agent->state == AGENT_DONE || agent->state == AGENT_LOST);
+    return agent->state == AGENT_DONE ? 0 : 1;
+}
+
+void
+agent_release(struct agent *agent)
+{
+    if (agent->progress_made)
+        progress_release(&agent->progress);
+    if (agent->parts_made) {
+        input_release(&agent->input);
+        output_release(&agent->output);
+    }
+    supervisor_release(&agent->supervisor);
+    job_release(&agent->job);
+    uv_loop_close(&agent->loop);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_AGENT_AGENT_H
+#define CPI_AGENT_AGENT_H
+
+/*
+ * The agent of one job on one peer: holds the parts together and goes through the states
+ *
+ *   NEW --Setup--> READY --Start--> RUNNING --End--> ENDING --nothing left--> DONE
+ *
+ * (End may come in READY too.) In DONE the launcher has everything and closes the stream. A stream
+ * that ends before, a message that breaks the rules, SIGTERM: LOST, the lease is over; everything below
+ * the agent is killed, and it exits with 1.
+ *
+ * Single-threaded: one libuv loop, every function is called from it.
+ */
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#include <uv.h>
+
+#include "agent/input.h"
+#include "agent/job.h"
+#include "agent/output.h"
+#include "agent/progress.h"
+#include "agent/supervisor.h"
+#include "control/stream.h"
+
+enum agent_state {
+    AGENT_NEW, AGENT_READY, AGENT_RUNNING, AGENT_ENDING, AGENT_DONE, AGENT_LOST
+};
+
+struct agent {
+    uv_loop_t loop;
+    uv_signal_t term;
+    enum agent_state state;
+    bool stream_open;
+    bool empty;             /* no process is left below us */
+    bool parts_made;        /* output, input and progress exist */
+    bool progress_made;
+    struct rlimit files;    /* RLIMIT_NOFILE as we got it, and as ranks get it */
+    struct control_stream stream;
+    struct job job;
+    struct supervisor supervisor;
+    struct output output;
+    struct input input;
+    struct progress progress;
+    char litter[1024];      /* processes that could not be killed */
+};
+
+/* Takes over both descriptors; `host_fd` may be -1. CPMP_OK; else a text for people is on stderr. */
+int agent_init(struct agent *agent, int control_fd, int host_fd);
+
+/* Returns the exit status when the job is over. */
+int agent_run(struct agent *agent);
+
+/* After agent_run. */
+void agent_release(struct agent *agent);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "agent/environment.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY_BYTES 64u
+
+/* What is ours to set. Open MPI's names let programs and scripts written for it find their rank. */
+enum {
+    OWN_SEGMENT_FD, OWN_DOORBELL_FD, OWN_HOST_FD, OWN_LOCAL_INDEX, OWN_RANK, OWN_SIZE, OWN_PEER,
+    OWN_JOB, OWN_OMPI_RANK, OWN_OMPI_SIZE, OWN_OMPI_LOCAL_RANK, OWN_OMPI_LOCAL_SIZE,
+    OWN_OMPI_NODE_RANK, OWN_OMPI_UNIVERSE, OWN_COUNT
+};
+
+static const char *const own_names[OWN_COUNT] = {
+    [OWN_SEGMENT_FD] = "CPMP_SEGMENT_FD",
+    [OWN_DOORBELL_FD] = "CPMP_DOORBELL_FD",
+    [OWN_HOST_FD] = "CPMP_HOST_FD",
+    [OWN_LOCAL_INDEX] = "CPMP_LOCAL_INDEX",
+    [OWN_RANK] = "CPMP_RANK",
+    [OWN_SIZE] = "CPMP_SIZE",
+    [OWN_PEER] = "CPMP_PEER",
+    [OWN_JOB] = "CPMP_JOB",
+    [OWN_OMPI_RANK] = "OMPI_COMM_WORLD_RANK",
+    [OWN_OMPI_SIZE] = "OMPI_COMM_WORLD_SIZE",
+    [OWN_OMPI_LOCAL_RANK] = "OMPI_COMM_WORLD_LOCAL_RANK",
+    [OWN_OMPI_LOCAL_SIZE] = "OMPI_COMM_WORLD_LOCAL_SIZE",
+    [OWN_OMPI_NODE_RANK] = "OMPI_COMM_WORLD_NODE_RANK",
+    [OWN_OMPI_UNIVERSE] = "OMPI_UNIVERSE_SIZE",
+};
+
+static bool
+name_is_own(const char *entry)
+{
+    size_t bytes = strcspn(entry, "=");
+
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (strlen(own_names[i]) == bytes && memcmp(entry, own_names[i], bytes) == 0)
+            return true;
+    return false;
+}
+
+static void
+own_values(const struct job *job, uint32_t index, uint64_t values[OWN_COUNT])
+{
+    values[OWN_SEGMENT_FD] = RANK_SEGMENT_FD;
+    values[OWN_DOORBELL_FD] = RANK_DOORBELL_FD;
+    values[OWN_HOST_FD] = RANK_HOST_FD;
+    values[OWN_LOCAL_INDEX] = index;
+    values[OWN_RANK] = job->local_ranks[index];
+    values[OWN_SIZE] = job->world;
+    values[OWN_PEER] = job->peer;
+    values[OWN_JOB] = job->id;
+    values[OWN_OMPI_RANK] = job->local_ranks[index];
+    values[OWN_OMPI_SIZE] = job->world;
+    values[OWN_OMPI_LOCAL_RANK] = index;
+    values[OWN_OMPI_LOCAL_SIZE] = job->local;
+    values[OWN_OMPI_NODE_RANK] = index;
+    values[OWN_OMPI_UNIVERSE] = job->world;
+}
+
+char **
+environment_new(const struct job *job, uint32_t index)
+{
+    const Cpmp__Program *program = job_program(job, index);
+    size_t pointers = program->n_env + OWN_COUNT + 1;
+    char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES);
+    uint64_t values[OWN_COUNT];
+    size_t used = 0;
+
+    if (env == NULL)
+        return NULL;
+    for (size_t i = 0; i < program->n_env; i++)
+        if (!name_is_own(program->env[i]))
+            env[used++] = program->env[i];
+    own_values(job, index, values);
+    for (int i = 0; i < OWN_COUNT; i++) {
+        char *entry = (char *)(env + pointers) + (size_t)i * ENTRY_BYTES;
+        int bytes = snprintf(entry, ENTRY_BYTES, "%s=%" PRIu64, own_names[i], values[i]);
+        assert(bytes > 0 && (size_t)bytes < ENTRY_BYTES);
+        (void)bytes;
+        env[used++] = entry;
+    }
+    env[used] = NULL;
+    return env;
+}

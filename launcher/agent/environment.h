@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_AGENT_ENVIRONMENT_H
+#define CPI_AGENT_ENVIRONMENT_H
+
+/*
+ * The environment of a rank: its program's, without any name that is ours to set, then ours. The
+ * numbers of the descriptors are the same for every rank.
+ */
+
+#include "agent/job.h"
+
+#define RANK_SEGMENT_FD  100
+#define RANK_DOORBELL_FD 101
+#define RANK_HOST_FD     102
+
+/* For local rank `index`; a NULL-terminated array in one piece with its strings, or NULL when memory is
+ * short. The program's own strings are not copied. The caller frees it. */
+char **environment_new(const struct job *job, uint32_t index);
+
+#endif

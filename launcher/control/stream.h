@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_CONTROL_STREAM_H
+#define CPI_CONTROL_STREAM_H
+
+/*
+ * A control stream: Cpmp__Control messages both ways over a stream socket in a libuv loop.
+ *
+ * Sending never blocks and never drops. What the socket doesn't take at once is queued. Messages that
+ * come in any number (output, stdin, events) have credits or must be held back by their sender while
+ * control_stream_has_room() says 0; on_room tells when to go on. Messages that are few (states, exits)
+ * are always taken. A queue beyond CONTROL_QUEUE_BYTES_MAX means that the other side no longer reads or
+ * that a sender keeps no credit: the stream breaks with CPMP_ELIMIT rather than eat the machine.
+ *
+ * A stream ends once, with on_closed: the other side closed it or died (CPMP_OK when between two
+ * messages, CPMP_EPROTO within one), sent what is no message (CPMP_EPROTO), or a system call failed
+ * (CPMP_ESYS). on_closed is also called when the owner closes it (CPMP_ECANCELED). It always comes
+ * from the loop, never from within control_stream_send or _close, and after it the memory of the
+ * struct may be freed. Hooks may call any function here, close included. The process must ignore
+ * SIGPIPE.
+ *
+ * The agent is started as `cpmp-agent CONTROL_FD [HOST_PAGE_FD]`, with one end of a
+ * socketpair(AF_UNIX, SOCK_STREAM) as CONTROL_FD and a memfd with a struct cpi_host_page
+ * (ring/segment.h) as HOST_PAGE_FD; both inherited, without close-on-exec. Without the second the
+ * agent makes a page of its own. The launcher keeps no copy of the agent's end.
+ *
+ * How to send:
+ *     Cpmp__Control message = CPMP__CONTROL__INIT;
+ *     Cpmp__Signal signal = CPMP__SIGNAL__INIT;
+ *     signal.number = SIGTERM;
+ *     message.body_case = CPMP__CONTROL__BODY_SIGNAL;
+ *     message.signal = &signal;
+ *     control_stream_send(stream, &message);
+ */
+
+#include <stddef.h>
+
+#include <uv.h>
+
+#include "control/codec.h"
+
+#define CONTROL_ROOM_BYTES       (1u << 20)   /* queued above this: has_room is 0 */
+#define CONTROL_QUEUE_BYTES_MAX  (16u << 20)  /* queued above this: the stream breaks */
+#define CONTROL_READ_BYTES       (64u << 10)
+
+struct control_stream;
+
+struct control_stream_hooks {
+    /* `message` is valid during the call only. */
+    void (*on_message)(void *arg, Cpmp__Control *message);
+    /* The end; `why` is text for people (valid during the call), for example "end of file". */
+    void (*on_closed)(void *arg, int error, const char *why);
+    /* has_room turned from 0 to 1. May be NULL. */
+    void (*on_room)(void *arg);
+};
+
+/* Bytes to be sent. `used` of `capacity` hold messages. */
+struct control_buffer {
+    char *bytes;
+    size_t capacity;
+    size_t used;
+};
+
+struct control_stream {
+    uv_pipe_t pipe;
+    uv_write_t write;
+    struct control_decoder decoder;
+    const struct control_stream_hooks *hooks;
+    void *arg;
+    struct control_buffer waiting;   /* not yet given to libuv */
+    struct control_buffer flying;    /* libuv writes it; empty when no write is under way */
+    int lacks_room;                  /* a sender was told "no room" */
+    int finishing;
+    int closing;
+    int error;                       /* why it closes */
+    const char *why;
+    char read_bytes[CONTROL_READ_BYTES];
+};
+
+/* Takes over `fd` (a connected stream socket; made close-on-exec and nonblocking) and starts to read.
+ * `hooks` must live as long as the stream. CPMP_ESYS with errno when `fd` is no stream socket: then
+ * nothing is kept, `fd` is still the caller's and on_closed does not come. Whatever fails later comes
+ * through on_closed. */
+int control_stream_init(struct control_stream *stream, uv_loop_t *loop, int fd,
+                        const struct control_stream_hooks *hooks, void *arg);
+
+/* Sends a copy of `message`. CPMP_OK; CPMP_ELIMIT when it is longer than CONTROL_BYTES_MAX (the stream
+ * goes on) or the queue is full (the stream breaks); CPMP_ENOMEM (the stream breaks); CPMP_ESTATE when
+ * the stream is closing. */
+int control_stream_send(struct control_stream *stream, const Cpmp__Control *message);
+
+/* Whether a sender that can wait should send now; 0 promises on_room. */
+int control_stream_has_room(struct control_stream *stream);
+
+size_t control_stream_queued_bytes(const struct control_stream *stream);
+
+/* Closes now; what is queued is dropped. Harmless when it is closing already. */
+void control_stream_close(struct control_stream *stream);
+
+/* Closes once everything queued has been written (or can't be); for last words. on_closed then brings
+ * CPMP_ECANCELED. Nothing more can be sent. Messages still come in meanwhile. */
+void control_stream_finish(struct control_stream *stream);
+
+#endif

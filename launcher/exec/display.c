@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "exec/display.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "exec/json.h"
+
+#define BOX_COLUMNS 78
+
+/* --- map --- */
+
+void
+exec_display_command(struct exec_text *text, const struct exec_program *program, size_t limit)
+{
+    size_t start = text->used;
+
+    for (size_t i = 0; program->argv[i] != NULL; i++) {
+        if (text->used - start + strlen(program->argv[i]) + 1 > limit && i > 0) {
+            exec_text_add_string(text, " ...");
+            return;
+        }
+        exec_text_print(text, "%s%s", i > 0 ? " " : "", program->argv[i]);
+    }
+}
+
+/* Ranks of `peer` from `rank` on that are neighbours and run the same program. */
+static uint32_t
+run_end(const struct exec_map *map, uint32_t rank)
+{
+    uint32_t end = rank + 1;
+
+    while (end < map->ranks && map->places[end].peer == map->places[rank].peer &&
+           map->places[end].program == map->places[rank].program)
+        end++;
+    return end;
+}
+
+/* "0-3,8" of one program on one peer; nothing when it has no rank there. */
+static void
+ranks_add(struct exec_text *text, const struct exec_map *map, uint32_t peer, uint32_t program)
+{
+    size_t start = text->used;
+
+    for (uint32_t rank = 0, end; rank < map->ranks; rank = end) {
+        end = run_end(map, rank);
+        if (map->places[rank].peer != peer || map->places[rank].program != program)
+            continue;
+        exec_text_print(text, "%s%u", text->used > start ? "," : "", rank);
+        if (end > rank + 1)
+            exec_text_print(text, "-%u", end - 1);
+    }
+}
+
+static const char *
+plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void
+map_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t peer)
+{
+    const struct exec_map *map = view->map;
+
+    exec_text_print(text, "  peer %u  %s, %.2f cores: %u rank%s\n", peer, view->peer_names[peer],
+                    map->millicores[peer] / 1000.0, map->peer_ranks[peer], plural(map->peer_ranks[peer]));
+    for (uint32_t program = 0; program < view->options->programs_count; program++) {
+        struct exec_text ranks = {0};
+        ranks_add(&ranks, map, peer, program);
+        if (ranks.used > 0) {
+            exec_text_print(text, "    rank%s %s: ", strpbrk(ranks.bytes, "-,") ? "s" : "", ranks.bytes);
+            exec_display_command(text, &view->options->programs[program], 50);
+            exec_text_add_string(text, "\n");
+        }
+        exec_text_release(&ranks);
+    }
+}
+
+void
+exec_display_map(struct exec_text *text, const struct exec_view *view)
+{
+    exec_text_print(text, "Map of job %016" PRIx64 ": %u rank%s, %u peer%s, %u core%s\n", view->id,
+                    view->map->ranks, plural(view->map->ranks), view->map->peers,
+                    plural(view->map->peers), view->cores, plural(view->cores));
+    for (uint32_t peer = 0; peer < view->map->peers; peer++)
+        map_add_peer(text, view, peer);
+}
+
+void
+exec_display_bindings(struct exec_text *text, const struct exec_view *view)
+{
+    uint32_t last = view->map->ranks - 1;
+
+    exec_text_add_string(text, last > 0 ? "ranks 0-" : "rank ");
+    exec_text_print(text, "%u: not bound (free to run on all %u core%s)\n", last, view->cores,
+                    plural(view->cores));
+}
+
+/* --- the box --- */
+
+static void
+place_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+{
+    uint32_t peer = view->map->places[rank].peer;
+
+    exec_text_print(text, "rank %u (peer %u, %s", rank, peer, view->peer_names[peer]);
+    if (view->job->ranks[rank].pid != 0)
+        exec_text_print(text, ", pid %u", view->job->ranks[rank].pid);
+    exec_text_add_string(text, ")");
+}
+
+static void
+program_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+{
+    exec_text_add_string(text, "Program: ");
+    exec_display_command(text, &view->options->programs[view->map->places[rank].program], 200);
+    exec_text_add_string(text, "\n");
+}
+
+static void
+add_exit(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    place_add(text, view, failure->rank);
+    exec_text_print(text, " exited with code %d.\n", failure->code);
+    program_add(text, view, failure->rank);
+    exec_text_add_string(text, "Its own messages, if it had any, stand above.\n");
+}
+
+static const char *
+signal_advice(int number)
+{
+    switch (number) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+        return "This is an error in the program; a debugger or -fsanitize=address finds it.";
+    case SIGABRT:
+        return "The program gave up itself; what it said stands above.";
+    case SIGKILL:
+        return "Someone, or the kernel for lack of memory, killed it; dmesg tells of the latter.";
+    case SIGXCPU:
+        return "It reached its limit of CPU time (ulimit -t).";
+    default:
+        return "Someone sent it this signal, or it did so itself.";
+    }
+}
+
+static void
+add_signaled(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    place_add(text, view, failure->rank);
+    exec_text_print(text, " was killed by signal %d (%s).\n", failure->code, strsignal(failure->code));
+    program_add(text, view, failure->rank);
+    exec_text_print(text, "%s\n", signal_advice(failure->code));
+}
+
+static void
+add_left(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    place_add(text, view, failure->rank);
+    exec_text_add_string(text, " exited without leaving the job.\n");
+    program_add(text, view, failure->rank);
+    exec_text_add_string(text, "It called MPI_Init or cpmp_init, but not MPI_Finalize or cpmp_end. Make sure "
+                               "that\nevery way out of the program does.\n");
+}
+
+static void
+add_abort(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    if (failure->text.used > 0) {
+        exec_text_add(text, failure->text.bytes, failure->text.used);
+        if (failure->text.bytes[failure->text.used - 1] != '\n')
+            exec_text_add_string(text, "\n");
+    }
+    place_add(text, view, failure->rank);
+    exec_text_print(text, " ended the job with code %d.\n", failure->code);
+    if (view->job->aborts > 1)
+        exec_text_print(text, "(and %u more rank%s did so too)\n", view->job->aborts - 1,
+                        plural(view->job->aborts - 1));
+}
+
+static void
+add_start_advice(struct exec_text *text, const struct exec_failure *failure)
+{
+    if (strcmp(failure->what, "run") == 0 && failure->code == ENOEXEC)
+        exec_text_add_string(text, "It is no program of this machine; a script's first line names its "
+                                   "interpreter,\nas in #!/bin/sh.\n");
+    else if (strcmp(failure->what, "run") == 0 && failure->code == ENOENT)
+        exec_text_add_string(text, "If the file is there, then its interpreter (a script's first line) is "
+                                   "not.\n");
+    else if (failure->code == EAGAIN || failure->code == EMFILE || failure->code == ENOMEM)
+        exec_text_add_string(text, "This machine has no room for so many ranks: use fewer, or raise its "
+                                   "limits\n(ulimit -u, ulimit -n).\n");
+}
+
+static void
+add_start(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    place_add(text, view, failure->rank);
+    exec_text_add_string(text, " could not be started.\n");
+    if (strcmp(failure->what, "run") == 0)
+        exec_text_print(text, "%s can't be run: %s.\n", exec_text_string(&failure->text),
+                        strerror(failure->code));
+    else if (strcmp(failure->what, "directory") == 0)
+        exec_text_print(text, "Its directory %s can't be entered: %s.\n",
+                        exec_text_string(&failure->text), strerror(failure->code));
+    else
+        exec_text_print(text, "What failed (%s): %s.\n", failure->what, strerror(failure->code));
+    add_start_advice(text, failure);
+}
+
+static void
+add_peer(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    exec_text_print(text, "Peer %u (%s) was lost, with %u rank%s of this job: %s.\n", failure->peer,
+                    view->peer_names[failure->peer], view->map->peer_ranks[failure->peer],
+                    plural(view->map->peer_ranks[failure->peer]), exec_text_string(&failure->text));
+    exec_text_add_string(text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
+                               "ended.\nRun the job again.\n");
+}
+
+static void
+add_ready(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    exec_text_print(text, "The agent of peer %u (%s) did not come up: %s.\n", failure->peer,
+                    view->peer_names[failure->peer], exec_text_string(&failure->text));
+    exec_text_add_string(text, "No rank was started.\n");
+}
+
+static void
+add_output(struct exec_text *text, const struct exec_failure *failure)
+{
+    exec_text_print(text, "%s can't be written: %s.\n", exec_text_string(&failure->text),
+                    strerror(failure->code));
+    if (failure->code == ENOSPC || failure->code == EDQUOT)
+        exec_text_add_string(text, "Make room there, or write to another place.\n");
+}
+
+static void
+add_timeout(struct exec_text *text, const struct exec_view *view)
+{
+    exec_text_print(text, "The job ran for %g s, the limit that --timeout or MPIEXEC_TIMEOUT set.\n",
+                    (double)view->options->timeout_us / 1e6);
+    exec_text_add_string(text, "Raise the limit if it needs more time.\n");
+}
+
+static void
+failure_add(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    switch (failure->cause) {
+    case EXEC_CAUSE_EXIT:
+        add_exit(text, view, failure);
+        break;
+    case EXEC_CAUSE_SIGNALED:
+        add_signaled(text, view, failure);
+        break;
+    case EXEC_CAUSE_LEFT:
+        add_left(text, view, failure);
+        break;
+    case EXEC_CAUSE_ABORT:
+        add_abort(text, view, failure);
+        break;
+    case EXEC_CAUSE_START:
+        add_start(text, view, failure);
+        break;
+    case EXEC_CAUSE_READY:
+        add_ready(text, view, failure);
+        break;
+    case EXEC_CAUSE_PEER:
+        add_peer(text, view, failure);
+        break;
+    case EXEC_CAUSE_TROUBLE:
+        exec_text_print(text, "Peer %u (%s) can't go on: %s\n", failure->peer,
+                        view->peer_names[failure->peer], exec_text_string(&failure->text));
+        break;
+    case EXEC_CAUSE_OUTPUT:
+        add_output(text, failure);
+        break;
+    case EXEC_CAUSE_TIMEOUT:
+        add_timeout(text, view);
+        break;
+    case EXEC_CAUSE_INTERRUPT:
+        exec_text_print(text, "The job was ended by signal %d (%s).\n", failure->code,
+                        strsignal(failure->code));
+        break;
+    case EXEC_CAUSE_NONE:
+    case EXEC_CAUSE_READER:
+        break;
+    }
+}
+
+/* How many went with it, so that nobody wonders where the others are. */
+static void
+others_add(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    const struct exec_job *job = view->job;
+    uint32_t own = failure->has_rank ? 1 : 0;
+    uint32_t more = job->failures > own ? job->failures - own : 0;
+
+    if (failure->cause == EXEC_CAUSE_ABORT)
+        more = job->failures > job->aborts ? job->failures - job->aborts : 0;
+    if (more > 0)
+        exec_text_print(text, "(and %u more rank%s failed)\n", more, plural(more));
+}
+
+void
+exec_display_failure(struct exec_text *text, const struct exec_view *view)
+{
+    const struct exec_failure *failure = &view->job->first;
+    char rule[BOX_COLUMNS + 2];
+    size_t start;
+
+    if (failure->cause == EXEC_CAUSE_NONE || failure->cause == EXEC_CAUSE_READER)
+        return;
+    memset(rule, '-', BOX_COLUMNS);
+    memcpy(rule + BOX_COLUMNS, "\n", 2);
+    exec_text_add_string(text, rule);
+    start = text->used;
+    failure_add(text, view, failure);
+    if (text->used > start && text->bytes[start] == 'r')
+        text->bytes[start] = 'R';  /* "rank 3 ..." begins a sentence here */
+    others_add(text, view, failure);
+    exec_text_add_string(text, rule);
+}
+
+/* --- the status line --- */
+
+static void
+progress_add(struct exec_text *text, const struct exec_job *job)
+{
+    uint64_t done = 0, total = 0;
+    uint32_t known = 0;
+
+    for (uint32_t i = 0; i < job->map->ranks; i++) {
+        done += job->ranks[i].progress_done;
+        total += job->ranks[i].progress_total;
+        known += job->ranks[i].progress_total > 0;
+    }
+    if (known > 0 && total >= done)
+        exec_text_print(text, " | %.0f %%", 100.0 * (double)done / (double)total);
+    else if (done > 0)
+        exec_text_print(text, " | %" PRIu64 " done", done);
+}
+
+/* Control characters would move the cursor; bytes of no UTF-8 character have no width to count. */
+static void
+status_clip(struct exec_text *text, size_t columns)
+{
+    size_t width = 0, at = 0;
+
+    while (at < text->used && width < columns) {
+        unsigned char byte = (unsigned char)text->bytes[at];
+        if (byte < 0x20 || byte == 0x7f)
+            text->bytes[at] = ' ';
+        width += (byte & 0xc0) != 0x80;
+        at++;
+    }
+    while (at < text->used && ((unsigned char)text->bytes[at] & 0xc0) == 0x80)
+        at++;
+    text->used = at;
+    if (text->bytes != NULL)
+        text->bytes[at] = '\0';
+}
+
+void
+exec_display_status(struct exec_text *text, const struct exec_view *view, const char *latest,
+                    size_t columns)
+{
+    const struct exec_job *job = view->job;
+
+    exec_text_clear(text);
+    if (job->state == EXEC_JOB_STARTING)
+        exec_text_add_string(text, "starting");
+    else
+        exec_text_print(text, "%u of %u rank%s running", job->running, view->map->ranks,
+                        plural(view->map->ranks));
+    progress_add(text, job);
+    if (*latest != '\0')
+        exec_text_print(text, " | %s", exec_utf8_is_valid(latest, strlen(latest)) ? latest : "...");
+    status_clip(text, columns);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_EXEC_DISPLAY_H
+#define CPI_EXEC_DISPLAY_H
+
+/*
+ * What the launcher shows people: the map, the box that tells what went wrong, the status line. Pure:
+ * text out of what is known.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exec/job.h"
+#include "exec/map.h"
+#include "exec/options.h"
+#include "exec/text.h"
+
+/* What displays and reports are about. Borrowed. */
+struct exec_view {
+    const struct exec_options *options;
+    const struct exec_map *map;
+    char *const *peer_names;       /* [map->peers] */
+    const struct exec_job *job;    /* NULL before there is one */
+    uint32_t cores;
+    uint64_t id;                   /* the job's */
+};
+
+void exec_display_map(struct exec_text *text, const struct exec_view *view);
+
+void exec_display_bindings(struct exec_text *text, const struct exec_view *view);
+
+/* The one box about the job's first failure: what happened, where, what to do. Nothing when there was
+ * none, or when there is nobody to tell (nobody reads our output). */
+void exec_display_failure(struct exec_text *text, const struct exec_view *view);
+
+/* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be ""). */
+void exec_display_status(struct exec_text *text, const struct exec_view *view, const char *latest,
+                         size_t columns);
+
+/* Words of a program as a person would type them, cut at about `limit` bytes. */
+void exec_display_command(struct exec_text *text, const struct exec_program *program, size_t limit);
+
+#endif

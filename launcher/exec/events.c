@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "exec/events.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exec/json.h"
+
+int
+exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, bool json,
+                 struct exec_text *error)
+{
+    memset(events, 0, sizeof(*events));
+    events->last = exec_memory_new(ranks, sizeof(*events->last));
+    events->ranks = ranks;
+    events->json = json;
+    events->fd = -1;
+    if (path == NULL)
+        return 0;
+    events->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    if (events->fd >= 0)
+        return 0;
+    exec_text_print(error, "--events %s: the file can't be made: %s", path, strerror(errno));
+    return -1;
+}
+
+void
+exec_events_release(struct exec_events *events)
+{
+    if (events->fd >= 0)
+        close(events->fd);
+    free(events->last);
+    exec_text_release(&events->queue);
+    exec_text_release(&events->latest);
+}
+
+void
+exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type)
+{
+    exec_json_open(text, NULL, '{');
+    if (with_type)
+        exec_json_string(text, "type", "event");
+    exec_json_number(text, "rank", emitted->rank);
+    exec_json_number(text, "sequence", emitted->sequence);
+    exec_json_string(text, "topic", emitted->topic);
+    exec_json_bytes(text, emitted->bytes, emitted->count, emitted->is_text);
+    exec_json_decimal(text, "time", emitted->time_s, 6);
+    exec_json_close(text, '}');
+    exec_text_add_string(text, "\n");
+}
+
+/* A text of several lines gets the rank and topic on each. */
+void
+exec_event_print(struct exec_text *text, const struct exec_emitted *emitted)
+{
+    const char *at = emitted->bytes;
+    size_t left = emitted->count;
+
+    if (!emitted->is_text) {
+        exec_text_print(text, "[%u] %s: %zu bytes (--events FILE keeps them)\n", emitted->rank,
+                        emitted->topic, left);
+        return;
+    }
+    do {
+        const char *newline = left > 0 ? memchr(at, '\n', left) : NULL;
+        size_t line = newline != NULL ? (size_t)(newline - at) : left;
+        exec_text_print(text, "[%u] %s: ", emitted->rank, emitted->topic);
+        exec_text_add(text, at, line);
+        exec_text_add_string(text, "\n");
+        line += newline != NULL;
+        at += line;
+        left -= line;
+    } while (left > 0);
+}
+
+static void
+latest_set(struct exec_events *events, const struct exec_emitted *emitted)
+{
+    char *newline;
+
+    exec_text_clear(&events->latest);
+    exec_event_print(&events->latest, emitted);
+    newline = strchr(events->latest.bytes, '\n');
+    if (newline != NULL)
+        *newline = '\0';
+}
+
+bool
+exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
+                 struct exec_text *text)
+{
+    assert(emitted->rank < events->ranks);
+    if (emitted->sequence <= events->last[emitted->rank])
+        return false;
+    events->last[emitted->rank] = emitted->sequence;
+    latest_set(events, emitted);
+    if (events->fd >= 0 && !events->broken)
+        exec_event_print_json(&events->queue, emitted, false);
+    else if (events->fd < 0 && events->json)
+        exec_event_print_json(text, emitted, true);
+    else if (events->fd < 0)
+        exec_event_print(text, emitted);
+    return true;
+}
+
+int
+exec_events_flush(struct exec_events *events)
+{
+    const char *at = events->queue.bytes;
+    size_t left = events->queue.used;
+    int error = 0;
+
+    while (left > 0 && error == 0) {
+        ssize_t written = write(events->fd, at, left);
+        if (written >= 0) {
+            at += written;
+            left -= (size_t)written;
+        } else if (errno != EINTR) {
+            error = errno;
+            events->broken = true;
+        }
+    }
+    exec_text_clear(&events->queue);
+    return error;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "exec/programs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- environment --- */
+
+static void
+env_set(struct exec_image *image, const char *setting)
+{
+    size_t name = strcspn(setting, "=");
+
+    for (size_t i = 0; i < image->env_count; i++) {
+        if (strncmp(image->env[i], setting, name) == 0 && image->env[i][name] == '=') {
+            free(image->env[i]);
+            image->env[i] = exec_memory_copy_text(setting);
+            return;
+        }
+    }
+    image->env = exec_memory_grow(image->env, image->env_count + 2, sizeof(*image->env));
+    image->env[image->env_count++] = exec_memory_copy_text(setting);
+    image->env[image->env_count] = NULL;
+}
+
+/* The launcher's own environment, as with a local mpirun, and what -x adds. */
+static void
+env_make(struct exec_image *image, const struct exec_program *program, char **environment,
+         struct exec_text *notes)
+{
+    size_t count = 0;
+
+    while (environment[count] != NULL)
+        count++;
+    image->env = exec_memory_new(count + 1, sizeof(*image->env));
+    for (size_t i = 0; i < count; i++)
+        image->env[i] = exec_memory_copy_text(environment[i]);
+    image->env_count = count;
+    for (size_t i = 0; i < program->exports_count; i++) {
+        const char *name = program->exports[i];
+        if (strchr(name, '=') != NULL)
+            env_set(image, name);
+        else if (exec_environment_get(environment, name) == NULL)
+            exec_text_print(notes, "cpexec: -x %s: this variable is not set, so ranks don't get it\n",
+                            name);
+    }
+}
+
+/* --- directory --- */
+
+static int
+directory_find(struct exec_image *image, const struct exec_program *program, struct exec_text *error)
+{
+    char current[PATH_MAX];
+    struct exec_text path = {0};
+    struct stat status;
+
+    if (getcwd(current, sizeof(current)) == NULL) {
+        exec_text_print(error, "the current directory can't be used: %s", strerror(errno));
+        return 1;
+    }
+    if (program->directory == NULL)
+        exec_text_add_string(&path, current);
+    else if (program->directory[0] == '/')
+        exec_text_add_string(&path, program->directory);
+    else
+        exec_text_print(&path, "%s/%s", current, program->directory);
+    image->directory = path.bytes;
+    if (program->directory == NULL)
+        return 0;
+    if (stat(image->directory, &status) == 0 && !S_ISDIR(status.st_mode))
+        errno = ENOTDIR;
+    else if (access(image->directory, X_OK) == 0)
+        return 0;
+    exec_text_print(error, "-wdir %s: ranks can't run there: %s", program->directory, strerror(errno));
+    return 1;
+}
+
+/* --- executable --- */
+
+/* 0, or an errno value. */
+static int
+file_check(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return errno;
+    if (S_ISDIR(status.st_mode))
+        return EISDIR;
+    return access(path, X_OK) == 0 ? 0 : errno;
+}
+
+/* Tries PREFIX/NAME, `length` bytes of prefix; a relative one begins at `directory`. */
+static int
+place_try(struct exec_image *image, const char *prefix, size_t length, const char *name)
+{
+    struct exec_text path = {0};
+    int error;
+
+    if (length == 0 || prefix[0] != '/')
+        exec_text_print(&path, "%s/", image->directory);
+    exec_text_print(&path, "%.*s%s%s", (int)length, prefix, length > 0 ? "/" : "", name);
+    error = file_check(path.bytes);
+    if (error == 0)
+        image->path = path.bytes;
+    else
+        exec_text_release(&path);
+    return error;
+}
+
+/* The first that can be run; else the first that is there, for a better word than "not found". */
+static int
+path_search(struct exec_image *image, const char *path, const char *name)
+{
+    int found = ENOENT, error;
+
+    for (const char *at = path;; at++) {
+        size_t length = strcspn(at, ":");
+        error = place_try(image, at, length, name);
+        if (error == 0)
+            return 0;
+        if (error != ENOENT && error != ENOTDIR && found == ENOENT)
+            found = error;
+        at += length;
+        if (*at == '\0')
+            break;
+    }
+    error = place_try(image, "", 0, name);
+    return error == 0 || (error != ENOENT && found == ENOENT) ? error : found;
+}
+
+static int
+executable_find(struct exec_image *image, const struct exec_program *program, struct exec_text *error)
+{
+    const char *name = program->argv[0];
+    const char *path = exec_environment_get(image->env, "PATH");
+    bool in_path = strchr(name, '/') == NULL;
+    int number;
+
+    if (in_path && *name != '\0')
+        number = path_search(image, path != NULL ? path : "/usr/local/bin:/usr/bin:/bin", name);
+    else if (name[0] == '/')
+        number = place_try(image, "/", 1, name + 1);
+    else
+        number = *name == '\0' ? ENOENT : place_try(image, "", 0, name);
+    if (number == 0)
+        return 0;
+    if (number == ENOENT && in_path) {
+        exec_text_print(error, "program %s is neither in PATH nor in %s; no rank was started. Check its "
+                               "name, or give its path (./%s)", name, image->directory, name);
+    } else {
+        exec_text_print(error, "program %s can't be run: %s; no rank was started", name,
+                        number == EISDIR ? "it is a directory" : strerror(number));
+        if (number == EACCES)
+            exec_text_print(error, ". Is it executable (chmod +x)?");
+    }
+    return number == ENOENT || number == ENOTDIR ? EXEC_EXIT_NOT_FOUND : EXEC_EXIT_NOT_RUNNABLE;
+}
+
+int
+exec_image_init(struct exec_image *image, const struct exec_program *program, char **environment,
+                struct exec_text *notes, struct exec_text *error)
+{
+    int code;
+
+    memset(image, 0, sizeof(*image));
+    env_make(image, program, environment, notes);
+    code = directory_find(image, program, error);
+    return code != 0 ? code : executable_find(image, program, error);
+}
+
+void
+exec_image_release(struct exec_image *image)
+{
+    for (size_t i = 0; i < image->env_count; i++)
+        free(image->env[i]);
+    free(image->env);
+    free(image->path);
+    free(image->directory);
+    memset(image, 0, sizeof(*image));
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "exec/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "exec/json.h"
+
+static void
+head_add(struct exec_text *text, const struct exec_view *view, const char *type)
+{
+    char id[24];
+
+    snprintf(id, sizeof(id), "%016" PRIx64, view->id);  /* 64 bits are too many for a JSON number */
+    exec_json_open(text, NULL, '{');
+    exec_json_string(text, "type", type);
+    exec_json_string(text, "job", id);
+}
+
+static void
+map_add_programs(struct exec_text *text, const struct exec_options *options)
+{
+    exec_json_open(text, "programs", '[');
+    for (size_t i = 0; i < options->programs_count; i++) {
+        exec_json_open(text, NULL, '{');
+        exec_json_open(text, "argv", '[');
+        for (char **word = options->programs[i].argv; *word != NULL; word++)
+            exec_json_string(text, NULL, *word);
+        exec_json_close(text, ']');
+        exec_json_close(text, '}');
+    }
+    exec_json_close(text, ']');
+}
+
+static void
+map_add_peers(struct exec_text *text, const struct exec_view *view)
+{
+    exec_json_open(text, "peers", '[');
+    for (uint32_t i = 0; i < view->map->peers; i++) {
+        exec_json_open(text, NULL, '{');
+        exec_json_number(text, "peer", i);
+        exec_json_string(text, "name", view->peer_names[i]);
+        exec_json_decimal(text, "cores", view->map->millicores[i] / 1000.0, 3);
+        exec_json_number(text, "ranks", view->map->peer_ranks[i]);
+        exec_json_close(text, '}');
+    }
+    exec_json_close(text, ']');
+}
+
+void
+exec_report_map(struct exec_text *text, const struct exec_view *view)
+{
+    head_add(text, view, "map");
+    exec_json_number(text, "cores", view->cores);
+    map_add_programs(text, view->options);
+    map_add_peers(text, view);
+    exec_json_open(text, "ranks", '[');
+    for (uint32_t i = 0; i < view->map->ranks; i++) {
+        exec_json_open(text, NULL, '{');
+        exec_json_number(text, "rank", i);
+        exec_json_number(text, "peer", view->map->places[i].peer);
+        exec_json_number(text, "program", view->map->places[i].program);
+        exec_json_close(text, '}');
+    }
+    exec_json_close(text, ']');
+    exec_json_close(text, '}');
+    exec_text_add_string(text, "\n");
+}
+
+static const char *
+cause_name(enum exec_cause cause)
+{
+    switch (cause) {
+    case EXEC_CAUSE_NONE:
+        return "none";
+    case EXEC_CAUSE_EXIT:
+        return "exit";
+    case EXEC_CAUSE_SIGNALED:
+        return "signal";
+    case EXEC_CAUSE_LEFT:
+        return "left";
+    case EXEC_CAUSE_ABORT:
+        return "abort";
+    case EXEC_CAUSE_START:
+        return "start";
+    case EXEC_CAUSE_READY:
+    case EXEC_CAUSE_PEER:
+        return "peer";
+    case EXEC_CAUSE_TROUBLE:
+        return "trouble";
+    case EXEC_CAUSE_OUTPUT:
+    case EXEC_CAUSE_READER:
+        return "output";
+    case EXEC_CAUSE_TIMEOUT:
+        return "timeout";
+    case EXEC_CAUSE_INTERRUPT:
+        return "interrupt";
+    }
+    return "unknown";
+}
+
+static const char *
+rank_state_name(const struct exec_rank *rank)
+{
+    switch (rank->state) {
+    case EXEC_RANK_EXITED:
+        return rank->signaled ? "killed" : "exited";
+    case EXEC_RANK_LOST:
+        return "lost";
+    case EXEC_RANK_RUNNING:
+        return "running";
+    case EXEC_RANK_WAITING:
+    case EXEC_RANK_UNSTARTED:
+        break;
+    }
+    return "unstarted";
+}
+
+static void
+report_add_rank(struct exec_text *text, const struct exec_view *view, uint32_t index)
+{
+    const struct exec_rank *rank = &view->job->ranks[index];
+
+    exec_json_open(text, NULL, '{');
+    exec_json_number(text, "rank", index);
+    exec_json_number(text, "peer", view->map->places[index].peer);
+    exec_json_number(text, "pid", rank->pid);
+    exec_json_string(text, "state", rank_state_name(rank));
+    if (rank->state == EXEC_RANK_EXITED)
+        exec_json_number(text, rank->signaled ? "signal" : "exit_code", (uint64_t)rank->code);
+    exec_json_bool(text, "failed", rank->failed);
+    exec_json_decimal(text, "cpu_s", (double)rank->cpu_us / 1e6, 6);
+    exec_json_number(text, "max_rss_kib", rank->max_rss_kib);
+    exec_json_close(text, '}');
+}
+
+static void
+report_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t index,
+                const struct exec_peer_report *peer)
+{
+    exec_json_open(text, NULL, '{');
+    exec_json_number(text, "peer", index);
+    exec_json_string(text, "name", view->peer_names[index]);
+    exec_json_bool(text, "lost", view->job->peers[index] == EXEC_PEER_LOST);
+    exec_json_number(text, "frames_out", peer->frames_out);
+    exec_json_number(text, "frames_in", peer->frames_in);
+    exec_json_number(text, "bytes_out", peer->bytes_out);
+    exec_json_number(text, "bytes_in", peer->bytes_in);
+    exec_json_number(text, "batches_out", peer->batches_out);
+    exec_json_number(text, "strangers", peer->strangers);
+    exec_json_close(text, '}');
+}
+
+void
+exec_report_final(struct exec_text *text, const struct exec_view *view,
+                  const struct exec_peer_report *peers, uint64_t wall_us, int exit_code,
+                  const char *text_of_failure)
+{
+    head_add(text, view, "report");
+    exec_json_number(text, "exit_code", (uint64_t)exit_code);
+    exec_json_string(text, "cause", cause_name(view->job->first.cause));
+    if (view->job->first.has_rank)
+        exec_json_number(text, "cause_rank", view->job->first.rank);
+    if (*text_of_failure != '\0')
+        exec_json_string(text, "message", text_of_failure);
+    exec_json_decimal(text, "wall_s", (double)wall_us / 1e6, 6);
+    exec_json_open(text, "ranks", '[');
+    for (uint32_t i = 0; i < view->map->ranks; i++)
+        report_add_rank(text, view, i);
+    exec_json_close(text, ']');
+    exec_json_open(text, "peers", '[');
+    for (uint32_t i = 0; i < view->map->peers; i++)
+        report_add_peer(text, view, i, &peers[i]);
+    exec_json_close(text, ']');
+    exec_json_close(text, '}');
+    exec_text_add_string(text, "\n");
+}

@@ -5,10 +5,11 @@
 /*
  * Two parents make a child.
  *
- * Order crossover (L. Davis, 1985): a stretch of the first parent, then the other cities in the order
- * of the second. Edge recombination (D. Whitley, T. Starkweather, D. Fuquay, 1989; with preference
- * for common edges, 1991): walk from city to city along edges of the parents, the ones that both have
- * first, then towards the city with fewest ways left; so nearly all edges of the child are a parent's.
+ * Order crossover (L. Davis, 1985): a stretch of the first parent, then the other cities in the
+ * order of the second. Edge recombination (D. Whitley, T. Starkweather, D. Fuquay, 1989; with
+ * preference for common edges, 1991): walk from city to city along edges of the parents, the ones
+ * that both have first, then towards the city with fewest ways left; so nearly all edges of the
+ * child are a parent's.
  */
 
 #include "instance.h"

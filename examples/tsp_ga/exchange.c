@@ -50,12 +50,10 @@ void exchange_release(struct exchange *exchange)
     *exchange = (struct exchange){0};
 }
 
-static void take_over(struct exchange *exchange, struct record *record, const struct ga_tour *best,
-                      double seconds)
+static void take_over(const struct exchange *exchange, struct record *record,
+                      const struct ga_tour *best)
 {
     record->length = best->length;
-    record->seconds = seconds;
-    record->finder = exchange->rank;
     memcpy(record->city, best->city, (size_t)exchange->instance->cities * sizeof *best->city);
 }
 
@@ -116,7 +114,9 @@ static int merge_best(void *value, size_t bytes, void *arg)
 
     (void)bytes;
     if (merge->best->length < record->length) {
-        take_over(exchange, record, merge->best, merge->now - exchange->start);
+        take_over(exchange, record, merge->best);
+        record->finder = exchange->rank;
+        record->seconds = merge->now - exchange->start;
         changed = true;
     }
     if (!record->stop && (merge->wish == WISH_END_ALL || record->length <= target)) {
@@ -166,18 +166,19 @@ static bool step_by_var(struct exchange *exchange, struct ga *ga, enum exchange_
 
 /* --- around the ring --- */
 
-/* All ranks learn the shortest length, which is the lowest rank's that has it, and whether one wants
- * to stop. Returns the rank. */
-static int agree(struct exchange *exchange, const struct ga *ga, enum exchange_wish wish,
-                 int64_t *length_p, bool *stop_p)
+/* All ranks learn the shortest length, the lowest rank that has it, and whether one wants to
+ * stop. */
+static int64_t agree(struct exchange *exchange, const struct ga *ga, enum exchange_wish wish,
+                     bool *stop_p)
 {
     int64_t mine[2] = {ga_best(ga)->length * exchange->size + exchange->rank, wish == WISH_GO_ON};
     int64_t least[2];
 
     must(cpmp_reduce(mine, least, 2, CPMP_INT64, CPMP_MIN, CPMP_ALL), "agree with the others");
-    *length_p = least[0] / exchange->size;
-    *stop_p = least[1] == 0 || *length_p <= exchange->parameters.target;
-    return (int)(least[0] % exchange->size);
+    int64_t length = least[0] / exchange->size;
+    exchange->holder = (int)(least[0] % exchange->size);
+    *stop_p = least[1] == 0 || length <= exchange->parameters.target;
+    return length;
 }
 
 static void pass_on(struct exchange *exchange, struct ga *ga)
@@ -187,7 +188,7 @@ static void pass_on(struct exchange *exchange, struct ga *ga)
     cpmp_request *request;
 
     /* Everybody sends at once: a send that waited for its receiver would wait for ever. */
-    take_over(exchange, exchange->record, ga_best(ga), exchange->record->seconds);
+    take_over(exchange, exchange->record, ga_best(ga));
     must(cpmp_isend(exchange->record, exchange->record_bytes, right, TAG_TOUR, &request),
          "send a tour");
     must(cpmp_recv(exchange->mail, exchange->record_bytes, left, TAG_TOUR, NULL),
@@ -199,21 +200,20 @@ static void pass_on(struct exchange *exchange, struct ga *ga)
 static bool step_by_ring(struct exchange *exchange, struct ga *ga, enum exchange_wish wish)
 {
     struct record *record = exchange->record;
-    int64_t length;
     bool stop;
 
-    /* A target reached cuts the interval short here; the others come when theirs is over, so that what
-     * they have then does not depend on the clock. */
+    /* A target reached cuts the interval short here; the others come when theirs is over, so that
+     * what they have then does not depend on the clock. */
     if (wish == WISH_GO_ON && ga->generations < exchange->next
         && ga_best(ga)->length > exchange->parameters.target) {
         return false;
     }
-    int holder = agree(exchange, ga, wish, &length, &stop);
+    int64_t length = agree(exchange, ga, wish, &stop);
     if (length < record->announced) {
-        record->announced = length;
+        record->length = record->announced = length;
+        record->finder = exchange->holder;
         record->seconds = cpmp_time() - exchange->start;
-        if (holder == exchange->rank) {
-            take_over(exchange, record, ga_best(ga), record->seconds);
+        if (exchange->holder == exchange->rank) {
             emit(exchange, record);
         }
     }
@@ -224,15 +224,17 @@ static bool step_by_ring(struct exchange *exchange, struct ga *ga, enum exchange
     return stop;
 }
 
+/* The holder may have the tour from the one who found it, and that long ago. */
 static void finish_ring(struct exchange *exchange, const struct ga *ga)
 {
-    int64_t length;
-    bool stop;
-    double seconds = exchange->record->seconds;
-    int holder = agree(exchange, ga, WISH_LEAVE, &length, &stop);
+    struct record *record = exchange->record;
+    int32_t finder = record->finder;
+    double seconds = record->seconds;
 
-    take_over(exchange, exchange->record, ga_best(ga), seconds);
-    must(cpmp_bcast(exchange->record, exchange->record_bytes, holder), "share the best tour");
+    take_over(exchange, record, ga_best(ga));
+    must(cpmp_bcast(record, exchange->record_bytes, exchange->holder), "share the best tour");
+    record->finder = finder;
+    record->seconds = seconds;
 }
 
 /* --- either way --- */

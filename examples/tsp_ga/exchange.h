@@ -5,16 +5,16 @@
 /*
  * What islands tell each other: their best tours, and when to stop.
  *
- * var   Through one global variable that holds the best tour of the job (PPP2P, section 5). An island
- *       that beats it puts its own in, by an update that keeps the shorter; each looks at it in
- *       intervals and takes the tour in. Nobody waits for anybody, so fast islands do more.
- * ring  In intervals each island sends its best to the next rank and takes in that of the one before.
- *       All go in step, a generation here for one there, so a run can be had again to the bit.
+ * var   Through one global variable that holds the best tour of the job (PPP2P, section 5). An
+ *       island that beats it puts its own in, by an update that keeps the shorter; each looks at it
+ *       in intervals and takes the tour in. Nobody waits for anybody, so fast islands do more.
+ * ring  In intervals each island sends its best to the next rank and takes in that of the one
+ *       before. All go in step, so a run can be had again to the bit.
  * none  As var, but no island takes a tour in: each lives alone.
  *
- * Improvements of the whole job are emitted as partial results under the topic "best": all in ring, in
- * the others those by 0.1 %, the rest collected for a second; the first is emitted at once, and so is
- * one that ends the job.
+ * Improvements of the whole job are emitted as partial results under the topic "best": all in ring,
+ * in the others those by 0.1 %, the rest collected for a second; the first is emitted at once, and
+ * so is one that ends the job.
  */
 
 #include "ga.h"
@@ -53,6 +53,7 @@ struct exchange {
     const struct instance *instance;
     struct exchange_parameters parameters;
     int rank, size;
+    int holder;            /* ring: the lowest rank that had the best tour at the last exchange */
     double start;          /* cpmp_time when the job began */
     double looked;         /* … when the variable was looked at last */
     double emitted;        /* … when this rank emitted last */

@@ -83,8 +83,8 @@ static void shuffle_circle(struct ga *ga)
     }
 }
 
-/* Queue the cities of the child, loaded in the search, that have an edge which `parent` has not: all
- * else around them was a local optimum already. Returns how many there are. */
+/* Queue the cities of the child, loaded in the search, that have an edge which `parent` has not:
+ * all else around them was a local optimum already. Returns how many there are. */
 static int push_differences(struct ga *ga, const int32_t *parent)
 {
     int n = ga->instance->cities, pushed = 0;
@@ -117,7 +117,8 @@ static void breed(struct ga *ga, const struct ga_tour *a, const struct ga_tour *
     ga->children++;
 }
 
-/* The child is in the place behind the population; swapping puts it in and leaves room for the next. */
+/* The child is in the place behind the population; swapping puts it in and leaves room for the
+ * next. */
 static void replace(struct ga *ga, int parent)
 {
     struct ga_tour *child = &ga->tour[ga->parameters.population];

@@ -86,8 +86,8 @@ static int make_table(struct instance *instance)
     return 0;
 }
 
-/* The `count` nearest of city `a` by insertion; equally near ones by number, so that the list is the
- * same everywhere. */
+/* The `count` nearest of city `a` by insertion; equally near ones by number, so that the list is
+ * the same everywhere. */
 static void list_nearest(const struct instance *instance, int a, int32_t *near, int count)
 {
     int32_t distance[INSTANCE_NEAR_MAX];

@@ -110,7 +110,7 @@ static void reverse(struct search *search, int from, int to)
     }
 }
 
-/* Replace the edges a-b and c-d by a-c and b-d, where the tour, walked either way, goes a b … c d. */
+/* Replace the edges a-b and c-d by a-c and b-d; the tour, walked either way, goes a b … c d. */
 static void exchange(struct search *search, int a, int b, int c, int d)
 {
     if (step(search, a, FORTH) == b) {
@@ -125,8 +125,9 @@ static void exchange(struct search *search, int a, int b, int c, int d)
 }
 
 /* 2-opt: city a gets a nearer neighbour in place of the one that lies this way. Returns the gain of
- * the move made, 0 if there is none. A new edge that is not shorter than the old one at a can be left
- * out: then the other new edge is shorter than the other old, and the move is found from there. */
+ * the move made, 0 if there is none. A new edge that is not shorter than the old one at a can be
+ * left out: then the other new edge is shorter than the other old, and the move is found from
+ * there. */
 static int64_t try_two_opt(struct search *search, int a, enum way way)
 {
     const int32_t *near = search->instance->near + (size_t)a * (size_t)search->instance->near_count;
@@ -149,7 +150,7 @@ static int64_t try_two_opt(struct search *search, int a, enum way way)
     return 0;
 }
 
-/* The piece of a tour that Or-opt moves: walked this way the tour goes before, first … last, after. */
+/* The piece of a tour that Or-opt moves: walked this way it goes before, first … last, after. */
 struct segment {
     int before, first, last, after;
     enum way way;
@@ -167,8 +168,8 @@ static bool is_inside(const struct search *search, const struct segment *segment
 }
 
 /* Put the segment between c and the city d next to it in the segment's way; first goes next to c.
- * Walked the segment's way the tour goes: before first … last after … c d. Three exchanges: the first
- * two bring the segment over, mirrored; the third turns it. */
+ * Walked the segment's way the tour goes: before first … last after … c d. Three exchanges: the
+ * first two bring the segment over, mirrored; the third turns it. */
 static void insert_turned(struct search *search, const struct segment *segment, int c, int d)
 {
     exchange(search, segment->before, segment->first, c, d);

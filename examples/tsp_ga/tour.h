@@ -5,14 +5,14 @@
 /*
  * Tours and their local search: 2-opt and Or-opt with neighbour lists and don't-look bits.
  *
- * A tour is an array with each city once, walked in a circle. The search improves one tour at a time
- * in place. It looks only at cities in a work queue (those not in it have their "don't-look bit"
- * set); a move puts the cities whose edges it changed back in. So a tour that is a local optimum but
- * for three edges is made one again by looking near these.
+ * A tour is an array with each city once, walked in a circle. The search improves one tour at a
+ * time in place. It looks only at cities in a work queue (those not in it have their "don't-look
+ * bit" set); a move puts the cities whose edges it changed back in. So a tour that is a local
+ * optimum but for three edges is made one again by looking near these.
  *
- * Textbook: J. L. Bentley, "Fast algorithms for geometric traveling salesman problems", ORSA Journal
- * on Computing 4(4), 1992; D. S. Johnson, L. A. McGeoch, "The traveling salesman problem: a case
- * study in local optimization", 1997, section 3.
+ * Textbook: J. L. Bentley, "Fast algorithms for geometric traveling salesman problems", ORSA
+ * Journal on Computing 4(4), 1992; D. S. Johnson, L. A. McGeoch, "The traveling salesman problem: a
+ * case study in local optimization", 1997, section 3.
  */
 
 #include "instance.h"
@@ -48,8 +48,8 @@ void search_push_all(struct search *search);
 int64_t search_run(struct search *search);
 
 /* Cut the tour in four within a stretch of at most 50 cities and swap the middle two (a "double
- * bridge", which 2-opt and Or-opt hardly undo); queues the ends. Returns the change in length. Tours
- * of fewer than 8 cities stay as they are. */
+ * bridge", which 2-opt and Or-opt hardly undo); queues the ends. Returns the change in length.
+ * Tours of fewer than 8 cities stay as they are. */
 int64_t search_kick(struct search *search, struct random *random);
 
 /* A tour to begin with: from a random city to a near one not visited yet, mostly the nearest.

@@ -334,8 +334,8 @@ static int read_weight(struct reader *reader, int row, int column)
         return 0; /* some files have 0 there, some 9999; nobody goes from a city to itself */
     }
     if (reader->format == &formats[0] && column < row && *mirrored != value) {
-        return fail(reader, "the matrix is not symmetric: %ld at row %d, column %d, but %d the other"
-                    " way round", value, row + 1, column + 1, (int)*mirrored);
+        return fail(reader, "the matrix is not symmetric: %ld at row %d, column %d, but %d the"
+                    " other way round", value, row + 1, column + 1, (int)*mirrored);
     }
     *there = *mirrored = (int32_t)value;
     return 0;

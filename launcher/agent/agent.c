@@ -57,8 +57,11 @@ agent_try_finish(struct agent *agent)
         return;
     if (agent->parts_made && !output_is_drained(&agent->output))
         return;
+    if (!traffic_is_drained(&agent->traffic))
+        return;
     agent->state = AGENT_DONE;
     done.litter = agent->litter;
+    traffic_count(&agent->traffic, &done);
     report_done(&agent->stream, &done);
 }
 
@@ -99,6 +102,8 @@ on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage 
     const struct cpi_rank_block *block = &agent->job.segment.ranks[index];
     Cpmp__Exited exited = CPMP__EXITED__INIT;
 
+    traffic_settle(&agent->traffic);
+    traffic_forget(&agent->traffic, agent->job.local_ranks[index]);
     job_rank_uncount(&agent->job, index);
     progress_tell(&agent->progress, index);
     exited.rank = agent->job.local_ranks[index];
@@ -121,6 +126,7 @@ static const struct supervisor_hooks supervisor_hooks = {
 static void
 on_setup(struct agent *agent, const Cpmp__Setup *setup)
 {
+    char why[FABRIC_WHY_MAX] = "";
     int error = job_setup(&agent->job, setup);
 
     if (error == CPMP_EVERSION)
@@ -129,8 +135,13 @@ on_setup(struct agent *agent, const Cpmp__Setup *setup)
         agent_lose(agent, cpmp_strerror(error));
     if (error)
         return;
+    if (traffic_listen(&agent->traffic, &agent->job, why) != CPMP_OK) {
+        agent_lose(agent, why);
+        return;
+    }
     agent->state = AGENT_READY;
-    report_ready(&agent->stream, NULL, 0);
+    const char *address = traffic_address(&agent->traffic);
+    report_ready(&agent->stream, address, strlen(address));
 }
 
 /* Everything that running ranks need. CPMP_OK, or what of it failed: CPMP_ENOMEM or the segment's. */
@@ -159,7 +170,7 @@ parts_make(struct agent *agent)
         return error;
     error = progress_init(&agent->progress, &agent->loop, &agent->stream, &job->segment);
     agent->progress_made = error == CPMP_OK;
-    return error;
+    return error ? error : traffic_start(&agent->traffic, &agent->loop, &agent->stream);
 }
 
 static void
@@ -278,9 +289,19 @@ on_closed(void *arg, int error, const char *why)
         agent_lose(agent, error ? why : "the launcher is gone");
 }
 
+static void
+on_room(void *arg)
+{
+    struct agent *agent = arg;
+
+    traffic_settle(&agent->traffic);
+    agent_try_finish(agent);
+}
+
 static const struct control_stream_hooks stream_hooks = {
     .on_message = on_message,
     .on_closed = on_closed,
+    .on_room = on_room,
 };
 
 /* --- life --- */
@@ -345,6 +366,7 @@ agent_release(struct agent *agent)
 {
     if (agent->progress_made)
         progress_release(&agent->progress);
+    traffic_release(&agent->traffic);
     if (agent->parts_made) {
         input_release(&agent->input);
         output_release(&agent->output);

@@ -24,6 +24,7 @@
 #include "agent/output.h"
 #include "agent/progress.h"
 #include "agent/supervisor.h"
+#include "agent/traffic.h"
 #include "control/stream.h"
 
 enum agent_state {
@@ -45,6 +46,7 @@ struct agent {
     struct output output;
     struct input input;
     struct progress progress;
+    struct traffic traffic;
     char litter[1024];      /* processes that could not be killed */
 };
 

@@ -195,6 +195,7 @@ static int
 fabric_start(struct fabric *fabric, const char *listen, char *why)
 {
     struct door_snapshot snapshot;
+    struct fabric_signals signals;
     struct sockaddr_storage address;
     const char *step;
     int error = listen_address_set(fabric, listen, &address, why);
@@ -202,7 +203,9 @@ fabric_start(struct fabric *fabric, const char *listen, char *why)
     if (error != CPMP_OK)
         return error;
     door_snapshot_take(&snapshot);
+    fabric_signals_save(&signals);
     error = info_get(fabric, listen, address.ss_family, why);
+    fabric_signals_restore(&signals);
     if (error != CPMP_OK)
         return error;
     int result = queues_open(fabric, &step);

@@ -8,6 +8,22 @@
 #define FABRIC_SONAME "libfabric.so.1"
 #define CRYPTO_SONAME "libcrypto.so.3"
 
+void
+fabric_signals_save(struct fabric_signals *signals)
+{
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &signals->actions[number]) != 0)
+            signals->actions[number].sa_handler = SIG_ERR;  /* not ours to know: libc's own */
+}
+
+void
+fabric_signals_restore(const struct fabric_signals *signals)
+{
+    for (int number = 1; number < NSIG; number++)
+        if (signals->actions[number].sa_handler != SIG_ERR)
+            sigaction(number, &signals->actions[number], NULL);
+}
+
 static void *
 library_open(const char *soname, const char *package, char *why, size_t why_bytes)
 {
@@ -50,8 +66,12 @@ fabric_library_get(char *why, size_t why_bytes)
 {
     static struct fabric_library library;
     static bool loaded;
+    struct fabric_signals signals;
 
-    if (!loaded)
+    if (!loaded) {
+        fabric_signals_save(&signals);
         loaded = library_load(&library, why, why_bytes);
+        fabric_signals_restore(&signals);
+    }
     return loaded ? &library : NULL;
 }

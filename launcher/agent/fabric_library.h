@@ -9,10 +9,14 @@
  * sleeping 100 ms each: a program linked with it starts 200 ms later, whether it uses it or not. A job on one
  * peer starts in a fraction of that. libfabric's interface is made for this: four functions are
  * looked up by name, all the rest is reached through the objects they return. Never unloaded.
+ *
+ * Those constructors also install handlers for SIGINT, SIGTERM, SIGSEGV and others. What the agent does
+ * about signals is its own affair, so all dispositions are put back.
  */
 
 #include <openssl/evp.h>
 #include <rdma/fabric.h>
+#include <signal.h>
 #include <stddef.h>
 
 struct fabric_library {
@@ -27,6 +31,14 @@ struct fabric_library {
                           size_t key_bytes, const unsigned char *data, size_t bytes,
                           unsigned char *out, size_t out_bytes, size_t *out_bytes_p);
 };
+
+/* The dispositions of all signals, before and after a call that may meddle with them. */
+struct fabric_signals {
+    struct sigaction actions[NSIG];
+};
+
+void fabric_signals_save(struct fabric_signals *signals);
+void fabric_signals_restore(const struct fabric_signals *signals);
 
 /* The libraries, loaded by the first call; NULL when one can't be, and `why` (`why_bytes`) says which, and
  * what to install. */

@@ -100,7 +100,8 @@ list_has(const char *list, const char *word)
     return false;
 }
 
-/* The path in the line "ID:CONTROLLERS:PATH" of /proc/self/cgroup (cgroups(7)) with this controller;
+/* The path in the line "ID:CONTROLLERS:PATH" of /proc/self/cgroup (cgroups(7)) with this
+ * controller;
  * "" is version 2. */
 static int
 own_path(const char *own, const char *controller, char *path, size_t capacity)
@@ -121,7 +122,7 @@ own_path(const char *own, const char *controller, char *path, size_t capacity)
     return -1;
 }
 
-/* The mount shows the hierarchy from its root on, so that much goes off the front of the own path. */
+/* The mount shows the hierarchy from its root on: so much goes off the front of the own path. */
 static char *
 directory_make(const struct mount *mount, const char *path)
 {
@@ -189,8 +190,8 @@ members_kill(const char *directory)
     exec_text_release(&text);
 }
 
-/* A process that was killed leaves the group a moment later, and nothing tells when; a group that is
- * still busy after these tries is found by the next launcher. */
+/* A process that was killed leaves the group a moment later, and nothing tells when; a group that
+ * is still busy after these tries is found by the next launcher. */
 int
 exec_cgroup_remove(const struct exec_cgroup *group)
 {
@@ -271,7 +272,8 @@ exec_cgroup_base_init(struct exec_cgroup_base *base, struct exec_text *why)
     int error = -1;
 
     memset(base, 0, sizeof(*base));
-    if (file_read("/proc/self/mountinfo", &mounts) == 0 && file_read("/proc/self/cgroup", &own) == 0)
+    if (file_read("/proc/self/mountinfo", &mounts) == 0 &&
+        file_read("/proc/self/cgroup", &own) == 0)
         error = exec_cgroup_parse(exec_text_string(&mounts), exec_text_string(&own), base);
     exec_text_release(&mounts);
     exec_text_release(&own);
@@ -296,7 +298,8 @@ quota_set(const struct exec_cgroup *group, uint32_t millicores)
     if (quota_us < 1000)
         quota_us = 1000;  /* the least that the kernel takes */
     if (group->version == 2) {
-        snprintf(value, sizeof(value), "%llu %u", (unsigned long long)quota_us, EXEC_CGROUP_PERIOD_US);
+        snprintf(value, sizeof(value), "%llu %u", (unsigned long long)quota_us,
+                 EXEC_CGROUP_PERIOD_US);
         return file_write(group->directory, "cpu.max", value);
     }
     snprintf(value, sizeof(value), "%u", EXEC_CGROUP_PERIOD_US);
@@ -306,8 +309,8 @@ quota_set(const struct exec_cgroup *group, uint32_t millicores)
     return file_write(group->directory, "cpu.cfs_quota_us", value);
 }
 
-/* Between mkdir and flock a sweeping launcher may take the group for a dead one's: then it is gone, or
- * about to, and we say so by errno. */
+/* Between mkdir and flock a sweeping launcher may take the group for a dead one's: then it is gone,
+ * or about to, and we say so by errno. */
 static int
 group_lock(struct exec_cgroup *group)
 {

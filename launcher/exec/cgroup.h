@@ -6,13 +6,15 @@
  * CPU shares of embedded peers: a cgroup for each agent, with a quota of cores. A quota and not a
  * weight, because a weak machine stays weak while its neighbours idle.
  *
- * Version 1: a group below the launcher's own in the hierarchy of the cpu controller. Version 2: below
- * the launcher's own where that may have controllers for its children (the root, or a delegated group
- * without processes), else beside it. Where neither is allowed the caller says so and goes on without.
+ * Version 1: a group below the launcher's own in the hierarchy of the cpu controller. Version 2:
+ * below the launcher's own where that may have controllers for its children (the root, or a
+ * delegated group without processes), else beside it. Where neither is allowed the caller says so
+ * and goes on without.
  *
- * The launcher holds a lock (flock) on each of its groups' directories. A group named cpmp-* that nobody
- * holds belongs to a launcher that was killed: the next one to make groups there kills what is in it and
- * removes it. That works across pid namespaces, where looking for the launcher's pid would not.
+ * The launcher holds a lock (flock) on each of its groups' directories. A group named cpmp-* that
+ * nobody holds belongs to a launcher that was killed: the next one to make groups there kills what
+ * is in it and removes it. That works across pid namespaces, where looking for the launcher's pid
+ * would not.
  */
 
 #include <stdbool.h>
@@ -36,23 +38,24 @@ struct exec_cgroup {
 };
 
 /* Finds the directory of the launcher's own group from the text of /proc/self/mountinfo and
- * /proc/self/cgroup. Pure. Version 1's cpu controller is preferred, since where it is mounted version 2
- * has no cpu controller. 0, or -1 when there is none. */
+ * /proc/self/cgroup. Pure. Version 1's cpu controller is preferred, since where it is mounted
+ * version 2 has no cpu controller. 0, or -1 when there is none. */
 int exec_cgroup_parse(const char *mountinfo, const char *own, struct exec_cgroup_base *base);
 
-/* As exec_cgroup_parse with this process's files; then sweeps, and makes sure that groups can be made
- * there. 0, or -1 with the reason in `why`. */
+/* As exec_cgroup_parse with this process's files; then sweeps, and makes sure that groups can be
+ * made there. 0, or -1 with the reason in `why`. */
 int exec_cgroup_base_init(struct exec_cgroup_base *base, struct exec_text *why);
 void exec_cgroup_base_release(struct exec_cgroup_base *base);
 
 /* Makes the group `name` with `millicores`. 0, or -1 with `why`. */
-int exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base, const char *name,
-                     uint32_t millicores, struct exec_text *why);
+int exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base,
+                     const char *name, uint32_t millicores, struct exec_text *why);
 
 /* An fd to which a child writes "0" to enter the group, close-on-exec; -1 with errno. */
 int exec_cgroup_open(const struct exec_cgroup *group);
 
-/* Kills what is in the group and removes it; waits a moment for what is dying. 0, or -1 with errno. */
+/* Kills what is in the group and removes it; waits a moment for what is dying. 0, or -1 with
+ * errno. */
 int exec_cgroup_remove(const struct exec_cgroup *group);
 void exec_cgroup_release(struct exec_cgroup *group);
 

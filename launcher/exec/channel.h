@@ -3,18 +3,20 @@
 #define CPI_EXEC_CHANNEL_H
 
 /*
- * The launcher's own stdin, stdout and stderr, without ever blocking on them and without changing them.
+ * The launcher's own stdin, stdout and stderr, without ever blocking on them and without changing
+ * them.
  *
- * These descriptors are shared with the shell and with other programs of a pipeline, so O_NONBLOCK must
- * not be set on them: it belongs to the open file, and everyone's reads and writes would begin to fail.
- * Pipes and terminals are opened anew through /proc/self/fd, which gives an open file of our own on the
- * same pipe or terminal. Where that isn't allowed, poll is asked before each read or write, and no more
- * is written than a pipe that is ready takes whole. Sockets have a flag for each call. Ordinary files
- * never make anyone wait for another process, so they are used as they are.
+ * These descriptors are shared with the shell and with other programs of a pipeline, so O_NONBLOCK
+ * must not be set on them: it belongs to the open file, and everyone's reads and writes would begin
+ * to fail. Pipes and terminals are opened anew through /proc/self/fd, which gives an open file of
+ * our own on the same pipe or terminal. Where that isn't allowed, poll is asked before each read or
+ * write, and no more is written than a pipe that is ready takes whole. Sockets have a flag for each
+ * call. Ordinary files never make anyone wait for another process, so they are used as they are.
  *
- * For waiting, the descriptor goes into an epoll set of its own which libuv watches, because libuv would
- * set O_NONBLOCK on what it watches. The watch on a terminal is edge-triggered: a job in the background
- * hears of what is typed there but must leave it alone, and would else be told again and again.
+ * For waiting, the descriptor goes into an epoll set of its own which libuv watches, because libuv
+ * would set O_NONBLOCK on what it watches. The watch on a terminal is edge-triggered: a job in the
+ * background hears of what is typed there but must leave it alone, and would else be told again and
+ * again.
  */
 
 #include <stdbool.h>
@@ -50,8 +52,8 @@ void exec_channel_wait(struct exec_channel *channel);
 /* No more calls of on_ready. The struct must live until the loop has closed its handles. */
 void exec_channel_close(struct exec_channel *channel);
 
-/* Whether this process may read from the terminal `fd`: its process group is in the foreground, or `fd`
- * is no terminal of its session. */
+/* Whether this process may read from the terminal `fd`: its process group is in the foreground, or
+ * `fd` is no terminal of its session. */
 bool exec_terminal_is_ours(int fd);
 
 #endif

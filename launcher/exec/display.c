@@ -66,12 +66,14 @@ map_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t peer
     const struct exec_map *map = view->map;
 
     exec_text_print(text, "  peer %u  %s, %.2f cores: %u rank%s\n", peer, view->peer_names[peer],
-                    map->millicores[peer] / 1000.0, map->peer_ranks[peer], plural(map->peer_ranks[peer]));
+                    map->millicores[peer] / 1000.0, map->peer_ranks[peer],
+                    plural(map->peer_ranks[peer]));
     for (uint32_t program = 0; program < view->options->programs_count; program++) {
         struct exec_text ranks = {0};
         ranks_add(&ranks, map, peer, program);
         if (ranks.used > 0) {
-            exec_text_print(text, "    rank%s %s: ", strpbrk(ranks.bytes, "-,") ? "s" : "", ranks.bytes);
+            exec_text_print(text, "    rank%s %s: ", strpbrk(ranks.bytes, "-,") ? "s" : "",
+                            ranks.bytes);
             exec_display_command(text, &view->options->programs[program], 50);
             exec_text_add_string(text, "\n");
         }
@@ -150,10 +152,12 @@ signal_advice(int number)
 }
 
 static void
-add_signaled(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_signaled(struct exec_text *text, const struct exec_view *view,
+             const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
-    exec_text_print(text, " was killed by signal %d (%s).\n", failure->code, strsignal(failure->code));
+    exec_text_print(text, " was killed by signal %d (%s).\n", failure->code,
+                    strsignal(failure->code));
     program_add(text, view, failure->rank);
     exec_text_print(text, "%s\n", signal_advice(failure->code));
 }
@@ -164,8 +168,9 @@ add_left(struct exec_text *text, const struct exec_view *view, const struct exec
     place_add(text, view, failure->rank);
     exec_text_add_string(text, " exited without leaving the job.\n");
     program_add(text, view, failure->rank);
-    exec_text_add_string(text, "It called MPI_Init or cpmp_init, but not MPI_Finalize or cpmp_end. Make sure "
-                               "that\nevery way out of the program does.\n");
+    exec_text_add_string(
+        text, "It called MPI_Init or cpmp_init, but not MPI_Finalize or cpmp_end. Make sure "
+              "that\nevery way out of the program does.\n");
 }
 
 static void
@@ -187,14 +192,17 @@ static void
 add_start_advice(struct exec_text *text, const struct exec_failure *failure)
 {
     if (strcmp(failure->what, "run") == 0 && failure->code == ENOEXEC)
-        exec_text_add_string(text, "It is no program of this machine; a script's first line names its "
-                                   "interpreter,\nas in #!/bin/sh.\n");
+        exec_text_add_string(text,
+                             "It is no program of this machine; a script's first line names its "
+                             "interpreter,\nas in #!/bin/sh.\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == ENOENT)
-        exec_text_add_string(text, "If the file is there, then its interpreter (a script's first line) is "
-                                   "not.\n");
+        exec_text_add_string(
+            text, "If the file is there, then its interpreter (a script's first line) is "
+                  "not.\n");
     else if (failure->code == EAGAIN || failure->code == EMFILE || failure->code == ENOMEM)
-        exec_text_add_string(text, "This machine has no room for so many ranks: use fewer, or raise its "
-                                   "limits\n(ulimit -u, ulimit -n).\n");
+        exec_text_add_string(text,
+                             "This machine has no room for so many ranks: use fewer, or raise its "
+                             "limits\n(ulimit -u, ulimit -n).\n");
 }
 
 static void
@@ -219,8 +227,9 @@ add_peer(struct exec_text *text, const struct exec_view *view, const struct exec
     exec_text_print(text, "Peer %u (%s) was lost, with %u rank%s of this job: %s.\n", failure->peer,
                     view->peer_names[failure->peer], view->map->peer_ranks[failure->peer],
                     plural(view->map->peer_ranks[failure->peer]), exec_text_string(&failure->text));
-    exec_text_add_string(text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
-                               "ended.\nRun the job again.\n");
+    exec_text_add_string(
+        text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
+              "ended.\nRun the job again.\n");
 }
 
 static void
@@ -243,13 +252,15 @@ add_output(struct exec_text *text, const struct exec_failure *failure)
 static void
 add_timeout(struct exec_text *text, const struct exec_view *view)
 {
-    exec_text_print(text, "The job ran for %g s, the limit that --timeout or MPIEXEC_TIMEOUT set.\n",
+    exec_text_print(text,
+                    "The job ran for %g s, the limit that --timeout or MPIEXEC_TIMEOUT set.\n",
                     (double)view->options->timeout_us / 1e6);
     exec_text_add_string(text, "Raise the limit if it needs more time.\n");
 }
 
 static void
-failure_add(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+failure_add(struct exec_text *text, const struct exec_view *view,
+            const struct exec_failure *failure)
 {
     switch (failure->cause) {
     case EXEC_CAUSE_EXIT:

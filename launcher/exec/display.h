@@ -3,8 +3,8 @@
 #define CPI_EXEC_DISPLAY_H
 
 /*
- * What the launcher shows people: the map, the box that tells what went wrong, the status line. Pure:
- * text out of what is known.
+ * What the launcher shows people: the map, the box that tells what went wrong, the status line.
+ * Pure: text out of what is known.
  */
 
 #include <stddef.h>
@@ -29,11 +29,12 @@ void exec_display_map(struct exec_text *text, const struct exec_view *view);
 
 void exec_display_bindings(struct exec_text *text, const struct exec_view *view);
 
-/* The one box about the job's first failure: what happened, where, what to do. Nothing when there was
- * none, or when there is nobody to tell (nobody reads our output). */
+/* The one box about the job's first failure: what happened, where, what to do. Nothing when there
+ * was none, or when there is nobody to tell (nobody reads our output). */
 void exec_display_failure(struct exec_text *text, const struct exec_view *view);
 
-/* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be ""). */
+/* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be "").
+ */
 void exec_display_status(struct exec_text *text, const struct exec_view *view, const char *latest,
                          size_t columns);
 

@@ -3,11 +3,11 @@
 #define CPI_EXEC_EVENTS_H
 
 /*
- * Partial results: what ranks emit (cpmp_emit), for people as lines "[RANK] TOPIC: TEXT" on stdout, or for
- * programs as JSON lines in the file of --events, or on stdout with --json.
+ * Partial results: what ranks emit (cpmp_emit), for people as lines "[RANK] TOPIC: TEXT" on stdout,
+ * or for programs as JSON lines in the file of --events, or on stdout with --json.
  *
- * Each event of a rank is taken once, in the order of its sequence number; one that comes a second time
- * is dropped. Lines of the file:
+ * Each event of a rank is taken once, in the order of its sequence number; one that comes a second
+ * time is dropped. Lines of the file:
  *     {"rank":3,"sequence":1,"topic":"best","text":"7542","time":1763671000.123456}
  * with "base64" in place of "text" for events that aren't text. "time" is the seconds since 1970 at
  * which the launcher got it.
@@ -44,7 +44,8 @@ int exec_events_init(struct exec_events *events, uint32_t ranks, const char *pat
                      struct exec_text *error);
 void exec_events_release(struct exec_events *events);
 
-/* Takes an event. What is to go to stdout is added to `text`. Returns false when it was there before. */
+/* Takes an event. What is to go to stdout is added to `text`. Returns false when it was there
+ * before. */
 bool exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
                       struct exec_text *text);
 
@@ -53,6 +54,7 @@ int exec_events_flush(struct exec_events *events);
 
 /* The two formats, by themselves. */
 void exec_event_print(struct exec_text *text, const struct exec_emitted *emitted);
-void exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type);
+void
+exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type);
 
 #endif

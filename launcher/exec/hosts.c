@@ -52,10 +52,11 @@ host_check(const char *where, const char *word, size_t length, const char *own_n
 
     if (host_is_here(word, name, own_name))
         return 0;
-    exec_text_print(error,
-                    "%s: host %.*s is not this machine, and this version runs jobs on this machine only; "
-                    "leave the option out to run here, with --peers K for K agents", where, (int)name,
-                    word);
+    exec_text_print(
+        error,
+        "%s: host %.*s is not this machine, and this version runs jobs on this machine only; "
+        "leave the option out to run here, with --peers K for K agents",
+        where, (int)name, word);
     return -1;
 }
 

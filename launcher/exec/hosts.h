@@ -3,8 +3,8 @@
 #define CPI_EXEC_HOSTS_H
 
 /*
- * --host and --hostfile, as far as this version goes: names of this machine are fine and change nothing
- * (there are always enough slots), others are refused with what to do instead.
+ * --host and --hostfile, as far as this version goes: names of this machine are fine and change
+ * nothing (there are always enough slots), others are refused with what to do instead.
  */
 
 #include "exec/text.h"
@@ -14,8 +14,8 @@
 int exec_hosts_check_list(const char *option, const char *list, const char *own_name,
                           struct exec_text *error);
 
-/* Checks the lines of a hostfile: a name, then things like slots=4 that say nothing here; # begins a
- * comment. `path` is for the message. */
+/* Checks the lines of a hostfile: a name, then things like slots=4 that say nothing here; # begins
+ * a comment. `path` is for the message. */
 int exec_hosts_check_file(const char *path, const char *content, const char *own_name,
                           struct exec_text *error);
 

@@ -71,7 +71,8 @@ input_pump(void *arg)
         exec_channel_wait(&input->channel);
         return;
     }
-    /* A terminal gives a line at a time and tells of its edges only, so it is read until it is empty. */
+    /* A terminal gives a line at a time and tells of its edges only, so it is read until it is
+     * empty. */
     for (int i = 0; input->channel.is_terminal || i < PIECES_A_TURN; i++)
         if (!input_read_piece(input))
             return;

@@ -5,10 +5,10 @@
 /*
  * The launcher's standard input, on its way to the agents whose ranks get it.
  *
- * No more is read than the slowest of these agents has credit for (CONTROL_STDIN_WINDOW_BYTES ahead of
- * what its ranks have taken), so a slow rank slows the writer at the other end of the pipe and nothing
- * piles up. Once nobody reads any more, standard input is closed, so that `yes | cpexec -np 1 head -1`
- * ends. A terminal is read only while the launcher is in the foreground.
+ * No more is read than the slowest of these agents has credit for (CONTROL_STDIN_WINDOW_BYTES ahead
+ * of what its ranks have taken), so a slow rank slows the writer at the other end of the pipe and
+ * nothing piles up. Once nobody reads any more, standard input is closed, so that `yes | cpexec -np
+ * 1 head -1` ends. A terminal is read only while the launcher is in the foreground.
  */
 
 #include <stdbool.h>

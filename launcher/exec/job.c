@@ -406,7 +406,8 @@ step_time(struct exec_job *job, const struct exec_event *event, struct exec_acti
         break;
     case EXEC_JOB_ENDING:
     case EXEC_JOB_KILLING:
-        /* Ranks are gone and the reader of their output takes its time: so do we, unless told to go. */
+        /* Ranks are gone and the reader of their output takes its time: so do we, unless told to
+         * go. */
         if (event->blocked && job->interrupted == 0 && job->running == 0) {
             job->deadline_us = event->now_us + EXEC_JOB_ANSWER_US;
             break;

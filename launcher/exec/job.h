@@ -3,8 +3,8 @@
 #define CPI_EXEC_JOB_H
 
 /*
- * The course of one job, as a pure state machine: exec_job_step takes one event with its time and says
- * what is to be done; exec_job_deadline_us says when to wake it. It does no I/O.
+ * The course of one job, as a pure state machine: exec_job_step takes one event with its time and
+ * says what is to be done; exec_job_deadline_us says when to wake it. It does no I/O.
  *
  *   STARTING   agents come up             all ready: start the ranks -> RUNNING
  *   RUNNING    ranks run                  all over: end -> ENDING. Failure: TERM to all -> STOPPING
@@ -14,9 +14,10 @@
  *   KILLING    KILL was sent              agents that don't answer are killed themselves -> ENDING
  *   ENDING     no rank is left            every agent done or lost -> OVER
  *
- * The first failure is the one that people are told; what fails because of it is only counted. The exit
- * code is: 128 + n after signal n to the launcher; 110 after the time limit; the code of MPI_Abort;
- * else that of the lowest rank which failed before ranks were told to go; else 1 if anything failed.
+ * The first failure is the one that people are told; what fails because of it is only counted. The
+ * exit code is: 128 + n after signal n to the launcher; 110 after the time limit; the code of
+ * MPI_Abort; else that of the lowest rank which failed before ranks were told to go; else 1 if
+ * anything failed.
  */
 
 #include <stdbool.h>
@@ -24,9 +25,9 @@
 
 #include "exec/map.h"
 
-#define EXEC_JOB_READY_US   UINT64_C(30000000)  /* an agent that hasn't begun after this is stuck */
-#define EXEC_JOB_GRACE_US   UINT64_C(2000000)   /* from TERM to KILL */
-#define EXEC_JOB_ANSWER_US  UINT64_C(5000000)   /* an agent with nothing to wait for answers in this */
+#define EXEC_JOB_READY_US UINT64_C(30000000) /* an agent that hasn't begun after this is stuck */
+#define EXEC_JOB_GRACE_US UINT64_C(2000000)  /* from TERM to KILL */
+#define EXEC_JOB_ANSWER_US UINT64_C(5000000) /* a free agent answers in this */
 
 #define EXEC_EXIT_TIMEOUT   110
 
@@ -141,8 +142,8 @@ void exec_job_init(struct exec_job *job, const struct exec_map *map, uint64_t li
 
 void exec_job_release(struct exec_job *job);
 
-/* Events that make no sense (a rank that doesn't exist, twice the same) change nothing and return -1:
- * the agent that sent them isn't to be trusted any more. */
+/* Events that make no sense (a rank that doesn't exist, twice the same) change nothing and return
+ * -1: the agent that sent them isn't to be trusted any more. */
 int exec_job_step(struct exec_job *job, const struct exec_event *event, struct exec_actions *out);
 
 /* When EXEC_EVENT_TIME is due; UINT64_MAX: never. */

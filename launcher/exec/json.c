@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character that `bytes` begins with; 0 when it is none (overlong forms, surrogates
- * and values above U+10FFFF are none). Ranges: Unicode 15, table 3-7. */
+/* Bytes of the UTF-8 character that `bytes` begins with; 0 when it is none (overlong forms,
+ * surrogates and values above U+10FFFF are none). Ranges: Unicode 15, table 3-7. */
 static size_t
 utf8_length(const unsigned char *bytes, size_t count)
 {

@@ -3,8 +3,8 @@
 #define CPI_EXEC_JSON_H
 
 /*
- * Writing JSON (RFC 8259), one object a line. Only writing, and of shapes known beforehand: a library
- * with trees of values would be more code to use than these few functions are.
+ * Writing JSON (RFC 8259), one object a line. Only writing, and of shapes known beforehand: a
+ * library with trees of values would be more code to use than these few functions are.
  *
  * Commas are put by looking at what stands before, so calls just follow each other:
  *     exec_json_open(text, NULL, '{');

@@ -111,10 +111,11 @@ limits_check(const struct exec_map *map, struct exec_text *error)
 {
     for (uint32_t i = 0; i < map->peers; i++) {
         if (map->peer_ranks[i] > CPI_SEGMENT_LOCAL_MAX) {
-            exec_text_print(error,
-                            "%u ranks are more than fit: %u on peer %u, where a peer takes up to %u; use "
-                            "fewer ranks, or more peers (--peers K, K up to %u)",
-                            map->ranks, map->peer_ranks[i], i, CPI_SEGMENT_LOCAL_MAX, EXEC_PEERS_MAX);
+            exec_text_print(
+                error,
+                "%u ranks are more than fit: %u on peer %u, where a peer takes up to %u; use "
+                "fewer ranks, or more peers (--peers K, K up to %u)",
+                map->ranks, map->peer_ranks[i], i, CPI_SEGMENT_LOCAL_MAX, EXEC_PEERS_MAX);
             return -1;
         }
     }

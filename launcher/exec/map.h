@@ -3,10 +3,11 @@
 #define CPI_EXEC_MAP_H
 
 /*
- * Which rank runs where. Ranks are numbered through the programs in the order of the command line. Each
- * peer gets ranks in proportion to its capacity (largest remainder; of equals the earlier one), or
- * exactly -N of them. By slot a peer's ranks are neighbours: 0 … a-1 on the first, then the next;
- * by node they go round the peers that still have room. More ranks than cores need no permission.
+ * Which rank runs where. Ranks are numbered through the programs in the order of the command line.
+ * Each peer gets ranks in proportion to its capacity (largest remainder; of equals the earlier
+ * one), or exactly -N of them. By slot a peer's ranks are neighbours: 0 … a-1 on the first, then
+ * the next; by node they go round the peers that still have room. More ranks than cores need no
+ * permission.
  */
 
 #include <stdint.h>
@@ -26,11 +27,12 @@ struct exec_map {
     uint32_t millicores[EXEC_PEERS_MAX];     /* capacity of each peer */
 };
 
-/* Shares of `cores` by weight: they sum to the machine. A peer has at least a thousandth of a core. */
+/* Shares of `cores` by weight: they sum to the machine. A peer has at least a thousandth of a core.
+ */
 void exec_map_shares(const uint32_t *weights, uint32_t peers, uint32_t cores, uint32_t *millicores);
 
-/* Places the ranks of `options` on its peers; a program that says no number gets one rank for each of
- * `cores`, or -N for each peer. 0, or -1 with `error`; release either way. */
+/* Places the ranks of `options` on its peers; a program that says no number gets one rank for each
+ * of `cores`, or -N for each peer. 0, or -1 with `error`; release either way. */
 int exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t cores,
                   struct exec_text *error);
 

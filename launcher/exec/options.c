@@ -196,7 +196,8 @@ set_stdin(struct parse *parse, const char *value)
     else if (number_read(value, INT_MAX, &rank) == 0)
         parse->options->stdin_rank = (int)rank;
     else
-        return refuse(parse, value, "standard input goes to `all`, `none` or the rank of that number");
+        return refuse(parse, value,
+                      "standard input goes to `all`, `none` or the rank of that number");
     return 0;
 }
 
@@ -323,8 +324,10 @@ static const struct option option_table[] = {
     {"mca gmca omca pmca prtemca", "NAME VALUE", NULL, NULL, set_nothing, NULL},
     {"am tune prefix report-pid report-uri max-restarts personality preload-files", "X", NULL, NULL,
      set_nothing, NULL},
-    {"nooversubscribe nolocal use-hwthread-cpus hetero-nodes bind-to-core bind-to-socket display-allocation "
-     "display-devel-map display-topo enable-recovery disable-recovery continuous forward-signals-none "
+    {"nooversubscribe nolocal use-hwthread-cpus hetero-nodes bind-to-core bind-to-socket "
+     "display-allocation "
+     "display-devel-map display-topo enable-recovery disable-recovery continuous "
+     "forward-signals-none "
      "leave-session-attached debug-daemons get-stack-traces report-state-on-timeout preload-binary "
      "index-argv-by-rank noprefix novm", NULL, NULL, NULL, set_nothing, NULL},
 };
@@ -534,7 +537,8 @@ names_add(struct exec_text *text, const char *names)
 {
     for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
         size_t word = strcspn(at, " ");
-        exec_text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word, at);
+        exec_text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word,
+                        at);
         at += word;
     }
 }

@@ -4,12 +4,12 @@
 
 /*
  * cpexec's command line. Every option is declared once, in the table of options.c: names, argument,
- * default, environment variable, what it sets, its line in --help. Parsing is pure: it sees argv and the
- * environment that it is given, nothing else.
+ * default, environment variable, what it sets, its line in --help. Parsing is pure: it sees argv
+ * and the environment that it is given, nothing else.
  *
- * As mpirun takes them: names of any length with one or two dashes, `-np 4` and `--np=4`; the first word
- * that is no option is the program, what follows up to `:` its arguments; after `:` the next program.
- * -n, -x and -wdir belong to the program they precede, the rest to the job.
+ * As mpirun takes them: names of any length with one or two dashes, `-np 4` and `--np=4`; the first
+ * word that is no option is the program, what follows up to `:` its arguments; after `:` the next
+ * program. -n, -x and -wdir belong to the program they precede, the rest to the job.
  */
 
 #include <stdbool.h>
@@ -57,9 +57,9 @@ struct exec_options {
     struct exec_text ignored; /* names of options that were accepted without effect, for a note */
 };
 
-/* Reads the command line. `argv` and `environment` must live as long as `options`. 0, or -1 with what is
- * wrong and what to do in `error`; `options` must be released either way. With help or version set there
- * may be no program. */
+/* Reads the command line. `argv` and `environment` must live as long as `options`. 0, or -1 with
+ * what is wrong and what to do in `error`; `options` must be released either way. With help or
+ * version set there may be no program. */
 int exec_options_parse(struct exec_options *options, int argc, char **argv, char **environment,
                        struct exec_text *error);
 
@@ -68,10 +68,10 @@ void exec_options_release(struct exec_options *options);
 /* The --help page, at most 24 lines of 80 columns. */
 void exec_options_help(struct exec_text *text);
 
-/* Calls `visit` for each option: its names without dashes ("n np c"), argument (or NULL), default (or
- * NULL), environment variable (or NULL), help (NULL: accepted for mpirun's sake). */
-typedef void exec_option_visit(void *arg, const char *names, const char *argument, const char *initial,
-                               const char *environment, const char *help);
+/* Calls `visit` for each option: its names without dashes ("n np c"), argument (or NULL), default
+ * (or NULL), environment variable (or NULL), help (NULL: accepted for mpirun's sake). */
+typedef void exec_option_visit(void *arg, const char *names, const char *argument,
+                               const char *initial, const char *environment, const char *help);
 void exec_options_each(exec_option_visit *visit, void *arg);
 
 /* Value of `name` in an environment; NULL when it isn't there. */

@@ -48,7 +48,8 @@ exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_
     output->arg = arg;
     output->ranks = ranks;
     output->peers = peers;
-    output->by_line = ranks > 1 || options->tag_output || options->timestamp_output || options->json;
+    output->by_line =
+        ranks > 1 || options->tag_output || options->timestamp_output || options->json;
     output->streams = exec_memory_new((size_t)ranks * 2, sizeof(*output->streams));
     for (size_t i = 0; i < (size_t)ranks * 2; i++)
         output->streams[i].file_fd = -1;
@@ -70,8 +71,8 @@ file_path(const struct exec_output *output, size_t index, struct exec_text *path
     int digits = snprintf(NULL, 0, "%u", output->ranks - 1);
 
     exec_text_clear(path);
-    exec_text_print(path, "%s/1/rank.%0*zu/%s", output->options->output_directory, digits, index / 2,
-                    stream_names[index % 2]);
+    exec_text_print(path, "%s/1/rank.%0*zu/%s", output->options->output_directory, digits,
+                    index / 2, stream_names[index % 2]);
 }
 
 /* mkdir -p for the directories of the file `path`. */
@@ -102,7 +103,8 @@ exec_output_make_files(struct exec_output *output, struct exec_text *error)
 
         file_path(output, i, &path);
         if (directories_make(path.bytes) == 0)
-            stream->file_fd = open(path.bytes, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+            stream->file_fd =
+                open(path.bytes, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
         if (stream->file_fd < 0) {
             exec_text_print(error, "--output-filename %s: %s can't be made: %s",
                             output->options->output_directory, path.bytes, strerror(errno));
@@ -317,12 +319,14 @@ exec_output_count(struct exec_output *output, uint32_t peer, size_t count)
 }
 
 void
-exec_output_say(struct exec_output *output, bool to_stderr, const char *text)
+exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text)
 {
     struct exec_sink *sink = to_stderr ? &output->err : &output->out;
 
+    if (text->used == 0)
+        return;
     exec_sink_begin_line(sink);
-    exec_sink_add(sink, NULL, text, strlen(text));
+    exec_sink_add(sink, NULL, text->bytes, text->used);
 }
 
 /* --- flushing --- */
@@ -337,8 +341,8 @@ exec_output_set_status(struct exec_output *output, const char *line)
     output->status_stale = true;
 }
 
-/* The status line was shown only when nothing was queued, so it is on the screen, and goes from there
- * before anything else is written. */
+/* The status line was shown only when nothing was queued, so it is on the screen, and goes from
+ * there before anything else is written. */
 static void
 status_hide(struct exec_output *output)
 {

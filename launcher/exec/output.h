@@ -6,10 +6,11 @@
  * What the ranks write, on its way to the launcher's stdout and stderr and to files, and what the
  * launcher itself has to say in between.
  *
- * The bytes of one rank and stream stay in order and are not altered. With more than one rank, or with
- * tags, whole lines are kept together: the beginning of a line is held back until its end comes, up to
- * EXEC_OUTPUT_HOLD_BYTES and EXEC_OUTPUT_HOLD_MS, so that a prompt still shows. With --json what comes
- * on stdout is wrapped: {"type":"output","rank":N,"stream":"stdout","text":"..."}.
+ * The bytes of one rank and stream stay in order and are not altered. With more than one rank, or
+ * with tags, whole lines are kept together: the beginning of a line is held back until its end
+ * comes, up to EXEC_OUTPUT_HOLD_BYTES and EXEC_OUTPUT_HOLD_MS, so that a prompt still shows. With
+ * --json what comes on stdout is wrapped:
+ * {"type":"output","rank":N,"stream":"stdout","text":"..."}.
  *
  * Agents have credit. They get more once what is queued here is below EXEC_OUTPUT_QUEUE_BYTES, so a
  * slow reader of cpexec's output slows the ranks.
@@ -58,8 +59,9 @@ struct exec_output {
 };
 
 /* 0, or a negative libuv error. */
-int exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_options *options,
-                     uint32_t ranks, uint32_t peers, const struct exec_output_hooks *hooks, void *arg);
+int
+exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_options *options,
+                 uint32_t ranks, uint32_t peers, const struct exec_output_hooks *hooks, void *arg);
 
 /* Makes the directories and empty files of --output-filename. 0, or -1 with `error`. */
 int exec_output_make_files(struct exec_output *output, struct exec_text *error);
@@ -72,7 +74,7 @@ void exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, 
 void exec_output_count(struct exec_output *output, uint32_t peer, size_t count);
 
 /* Whole lines of the launcher's own, to stdout or stderr. */
-void exec_output_say(struct exec_output *output, bool to_stderr, const char *text);
+void exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text);
 
 /* The status line on a terminal; "" for none. */
 void exec_output_set_status(struct exec_output *output, const char *line);

@@ -20,12 +20,13 @@
 
 #define PREFIX_WORDS_MAX 32
 
-/* Signals that this process ignores but an agent, and a rank, must have as the launcher got them. */
+/* Signals that this process ignores but an agent, and a rank, must get as the launcher did. */
 static const int ignored_signals[] = {SIGPIPE, SIGTTIN, SIGTTOU};
 #define IGNORED_COUNT (sizeof(ignored_signals) / sizeof(ignored_signals[0]))
 static struct sigaction ignored_before[IGNORED_COUNT];
 
-/* Children that this process had already when it became cpexec, by exec from a shell: not ours to end. */
+/* Children that this process had already when it became cpexec, by exec from a shell: not ours to
+ * end. */
 static pid_t *inherited;
 static size_t inherited_count;
 
@@ -68,8 +69,10 @@ exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_tex
     exec_text_print(path, "%s/%scpmp-agent", own, strstr(own, "/.libs") != NULL ? "../" : "");
     if (is_program(path->bytes))
         return 0;
-    exec_text_print(error, "the program cpmp-agent is missing: it is neither in %s nor beside cpexec; "
-                           "install cpmp again, or name it by CPMP_AGENT", CPMP_PKGLIBEXECDIR);
+    exec_text_print(error,
+                    "the program cpmp-agent is missing: it is neither in %s nor beside cpexec; "
+                    "install cpmp again, or name it by CPMP_AGENT",
+                    CPMP_PKGLIBEXECDIR);
     return -1;
 }
 
@@ -209,7 +212,8 @@ exec_agent_describe_end(const struct exec_agent *agent, struct exec_text *text)
 
 /* --- orphans --- */
 
-/* Parent of `pid` by /proc/PID/stat, whose second field is a name in parentheses that may hold anything. */
+/* Parent of `pid` by /proc/PID/stat, whose second field is a name in parentheses that may hold
+ * anything. */
 static pid_t
 parent_of(const char *pid)
 {

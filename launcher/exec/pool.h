@@ -5,13 +5,14 @@
 /*
  * The embedded pool: agents that the launcher starts on this machine itself, one for each peer.
  *
- * An agent is a child in a process group of its own, so that Ctrl-C and Ctrl-Z of the terminal come to
- * the launcher only. It gets one end of a socket pair as its control stream, and the host page. The
- * launcher is a child subreaper: what an agent that is killed leaves behind becomes the launcher's
- * child, and is ended.
+ * An agent is a child in a process group of its own, so that Ctrl-C and Ctrl-Z of the terminal come
+ * to the launcher only. It gets one end of a socket pair as its control stream, and the host page.
+ * The launcher is a child subreaper: what an agent that is killed leaves behind becomes the
+ * launcher's child, and is ended.
  *
- * For tests and benchmarks with network namespaces: CPMP_AGENT_PREFIX_<k> is put in front of the command
- * of agent k ("ip netns exec a"), CPMP_AGENT_LISTEN_<k> is the address for its fabric endpoint.
+ * For tests and benchmarks with network namespaces: CPMP_AGENT_PREFIX_<k> is put in front of the
+ * command of agent k ("ip netns exec a"), CPMP_AGENT_LISTEN_<k> is the address for its fabric
+ * endpoint.
  */
 
 #include <stdbool.h>
@@ -30,15 +31,15 @@ struct exec_agent {
     struct exec_cgroup cgroup;  /* directory NULL: none */
 };
 
-/* Finds cpmp-agent: $CPMP_AGENT, where it is installed beside this program, where it was built. 0, or -1
- * with `error`. */
+/* Finds cpmp-agent: $CPMP_AGENT, where it is installed beside this program, where it was built. 0,
+ * or -1 with `error`. */
 int exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_text *error);
 
 /* The host page (ring/segment.h) for `cores`; its fd, close-on-exec, or -1 with errno. */
 int exec_pool_make_host_page(uint32_t cores);
 
-/* Makes this process the one that orphans below it go to, and keeps the signals from it that would stop
- * it for touching the terminal. Before agents are started; once. */
+/* Makes this process the one that orphans below it go to, and keeps the signals from it that would
+ * stop it for touching the terminal. Before agents are started; once. */
 void exec_pool_init(void);
 
 /* Starts agent `index`. 0, or -1 with `error`. */

@@ -45,15 +45,16 @@ env_make(struct exec_image *image, const struct exec_program *program, char **en
         if (strchr(name, '=') != NULL)
             env_set(image, name);
         else if (exec_environment_get(environment, name) == NULL)
-            exec_text_print(notes, "cpexec: -x %s: this variable is not set, so ranks don't get it\n",
-                            name);
+            exec_text_print(
+                notes, "cpexec: -x %s: this variable is not set, so ranks don't get it\n", name);
     }
 }
 
 /* --- directory --- */
 
 static int
-directory_find(struct exec_image *image, const struct exec_program *program, struct exec_text *error)
+directory_find(struct exec_image *image, const struct exec_program *program,
+               struct exec_text *error)
 {
     char current[PATH_MAX];
     struct exec_text path = {0};
@@ -76,7 +77,8 @@ directory_find(struct exec_image *image, const struct exec_program *program, str
         errno = ENOTDIR;
     else if (access(image->directory, X_OK) == 0)
         return 0;
-    exec_text_print(error, "-wdir %s: ranks can't run there: %s", program->directory, strerror(errno));
+    exec_text_print(error, "-wdir %s: ranks can't run there: %s", program->directory,
+                    strerror(errno));
     return 1;
 }
 
@@ -135,7 +137,8 @@ path_search(struct exec_image *image, const char *path, const char *name)
 }
 
 static int
-executable_find(struct exec_image *image, const struct exec_program *program, struct exec_text *error)
+executable_find(struct exec_image *image, const struct exec_program *program,
+                struct exec_text *error)
 {
     const char *name = program->argv[0];
     const char *path = exec_environment_get(image->env, "PATH");
@@ -151,8 +154,10 @@ executable_find(struct exec_image *image, const struct exec_program *program, st
     if (number == 0)
         return 0;
     if (number == ENOENT && in_path) {
-        exec_text_print(error, "program %s is neither in PATH nor in %s; no rank was started. Check its "
-                               "name, or give its path (./%s)", name, image->directory, name);
+        exec_text_print(error,
+                        "program %s is neither in PATH nor in %s; no rank was started. Check its "
+                        "name, or give its path (./%s)",
+                        name, image->directory, name);
     } else {
         exec_text_print(error, "program %s can't be run: %s; no rank was started", name,
                         number == EISDIR ? "it is a directory" : strerror(number));

@@ -24,11 +24,11 @@ struct exec_image {
 #define EXEC_EXIT_NOT_FOUND    127
 #define EXEC_EXIT_NOT_RUNNABLE 126
 
-/* Fills `image`. As mpirun does, a name without '/' is looked for in PATH (the program's own) and then in
- * its directory. 0, or what cpexec should exit with, with `error`; release either way. Variables named
- * by -x that aren't set are told in `notes`. */
-int exec_image_init(struct exec_image *image, const struct exec_program *program, char **environment,
-                    struct exec_text *notes, struct exec_text *error);
+/* Fills `image`. As mpirun does, a name without '/' is looked for in PATH (the program's own) and
+ * then in its directory. 0, or what cpexec should exit with, with `error`; release either way.
+ * Variables named by -x that aren't set are told in `notes`. */
+int exec_image_init(struct exec_image *image, const struct exec_program *program,
+                    char **environment, struct exec_text *notes, struct exec_text *error);
 void exec_image_release(struct exec_image *image);
 
 #endif

@@ -3,16 +3,17 @@
 #define CPI_EXEC_RUN_H
 
 /*
- * One job, run: the loop, the agents and their control streams, signals, and the parts that do the work.
- * All decisions are exec_job's; this drives it with what happens, and does what it says.
+ * One job, run: the loop, the agents and their control streams, signals, and the parts that do the
+ * work. All decisions are exec_job's; this drives it with what happens, and does what it says.
  *
  *   run.c           set-up, actions, the end
  *   run_messages.c  what agents say, and what is said to them
  *   run_signals.c   signals, children, timers
  *
- * The end has an order. The job is over; then agents are reaped; then orphans are killed and reaped until
- * no child is left; then groups are removed, and the last words go out; then stdout and stderr have been
- * written. Only then does cpexec exit, so that whoever waits for it finds nothing left.
+ * The end has an order. The job is over; then agents are reaped; then orphans are killed and reaped
+ * until no child is left; then groups are removed, and the last words go out; then stdout and
+ * stderr have been written. Only then does cpexec exit, so that whoever waits for it finds nothing
+ * left.
  */
 
 #include <stdbool.h>
@@ -32,11 +33,12 @@
 #include "exec/programs.h"
 #include "exec/report.h"
 
-#define EXEC_RUN_LEAVE_MS    3000  /* an agent whose stream is closed has this long to exit */
-#define EXEC_RUN_SWEEP_MS    5000  /* orphans that got SIGKILL have this long to be gone */
-#define EXEC_RUN_DRAIN_MS    2000  /* after a signal, what a slow reader doesn't take by then is dropped */
-#define EXEC_RUN_SUSPECT_MS  300   /* for a lost agent to show, before the link to it is blamed */
-#define EXEC_RUN_STATUS_MS   100   /* the status line changes no more often */
+#define EXEC_RUN_LEAVE_MS 3000 /* an agent whose stream is closed has this long to exit */
+#define EXEC_RUN_SWEEP_MS 5000 /* orphans that got SIGKILL have this long to be gone */
+#define EXEC_RUN_DRAIN_MS                                                                          \
+    2000 /* after a signal, what a slow reader doesn't take by then is dropped */
+#define EXEC_RUN_SUSPECT_MS 300 /* for a lost agent to show, before the link to it is blamed */
+#define EXEC_RUN_STATUS_MS 100  /* the status line changes no more often */
 
 #define EXEC_SIGNALS_MAX 12
 #define EXEC_NOTES_MAX   256       /* different texts that are counted; others are said each time */
@@ -119,6 +121,13 @@ void exec_run_look(struct exec_run *run);
 /* A line for people on stderr, said once however often it comes. */
 void exec_run_note(struct exec_run *run, const char *text);
 void exec_run_notes_finish(struct exec_run *run);
+
+/* A signal came while the last output waits for a slow reader: after the first a moment more, after
+ * the second none. */
+void exec_run_drain_hurry(struct exec_run *run, int number);
+
+/* A peer has got a suspicion: blame its link, unless it turns out to be lost itself. */
+void exec_run_suspect(struct exec_run *run);
 
 void exec_run_send_setup(struct exec_peer *peer, uint32_t millicores);
 void exec_run_send_start(struct exec_run *run);

@@ -224,8 +224,10 @@ on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
     struct exec_event event = {.type = EXEC_EVENT_READY, .peer = peer->index};
 
     if (ready->version != CONTROL_VERSION) {
-        exec_text_print(&peer->why, "it is of another version (%u, not %u); install cpexec and cpmp-agent "
-                                    "together", ready->version, CONTROL_VERSION);
+        exec_text_print(&peer->why,
+                        "it is of another version (%u, not %u); install cpexec and cpmp-agent "
+                        "together",
+                        ready->version, CONTROL_VERSION);
         control_stream_close(&peer->stream);
         return 0;
     }
@@ -334,8 +336,8 @@ on_output(struct exec_peer *peer, const Cpmp__Output *output)
 {
     if (!rank_is_of(peer, output->rank) || output->stream < 1 || output->stream > 2)
         return -1;
-    exec_output_take(&peer->run->output, peer->index, output->rank, output->stream, output->data.data,
-                     output->data.len, output->eof);
+    exec_output_take(&peer->run->output, peer->index, output->rank, output->stream,
+                     output->data.data, output->data.len, output->eof);
     return 0;
 }
 
@@ -369,8 +371,7 @@ on_event(struct exec_peer *peer, const Cpmp__Event *message)
     gettimeofday(&now, NULL);
     emitted.time_s = (double)now.tv_sec + (double)now.tv_usec / 1e6;
     exec_events_take(&run->events, &emitted, &text);
-    if (text.used > 0)
-        exec_output_say(&run->output, false, text.bytes);
+    exec_output_say(&run->output, false, &text);
     exec_text_release(&text);
     exec_run_status_touch(run);
     return 0;
@@ -404,7 +405,7 @@ on_peer_lost(struct exec_peer *peer, const Cpmp__PeerLost *lost)
         return 0;
     exec_text_print(&other->suspicion, "it lost its connection to peer %u (%s): %s", lost->peer,
                     other->name, lost->why);
-    uv_timer_start(&run->suspect, run->suspect.timer_cb, EXEC_RUN_SUSPECT_MS, 0);
+    exec_run_suspect(run);
     return 0;
 }
 
@@ -424,7 +425,8 @@ on_done(struct exec_peer *peer, const Cpmp__Done *done)
     };
     if (*done->litter != '\0') {
         struct exec_text text = {0};
-        exec_text_print(&text, "left behind on peer %u (%s): %s", peer->index, peer->name, done->litter);
+        exec_text_print(&text, "left behind on peer %u (%s): %s", peer->index, peer->name,
+                        done->litter);
         exec_run_note(peer->run, text.bytes);
         exec_text_release(&text);
     }

@@ -76,6 +76,7 @@ on_end_signal(uv_signal_t *signal, int number)
 {
     struct exec_event event = {.type = EXEC_EVENT_SIGNAL, .code = number};
 
+    exec_run_drain_hurry(signal->data, number);
     exec_run_step(signal->data, &event);
     exec_run_look(signal->data);
 }
@@ -86,8 +87,9 @@ on_forward(uv_signal_t *signal, int number)
     exec_run_send_signal(signal->data, number);
 }
 
-/* Ranks are stopped by SIGSTOP, as mpirun does: a program may ignore SIGTSTP, and one without a terminal
- * of its own does. Then this process stops itself, when the agents have been told (see run.c). */
+/* Ranks are stopped by SIGSTOP, as mpirun does: a program may ignore SIGTSTP, and one without a
+ * terminal of its own does. Then this process stops itself, when the agents have been told (see
+ * run.c). */
 static void
 on_stop(uv_signal_t *signal, int number)
 {

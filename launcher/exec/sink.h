@@ -3,9 +3,9 @@
 #define CPI_EXEC_SINK_H
 
 /*
- * A place that output goes to: a queue in front of stdout, stderr or a file. Adding never blocks and never
- * fails; flushing writes what can be written now. After the first error the sink is broken: on_failed has
- * been told once, and what is added is thrown away.
+ * A place that output goes to: a queue in front of stdout, stderr or a file. Adding never blocks
+ * and never fails; flushing writes what can be written now. After the first error the sink is
+ * broken: on_failed has been told once, and what is added is thrown away.
  */
 
 #include <stdbool.h>

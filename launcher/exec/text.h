@@ -5,9 +5,9 @@
 /*
  * Growing byte buffers, and memory that is there or ends the launcher.
  *
- * A launcher out of memory has nothing better to do than to say so and exit: its agents see the control
- * stream close and end the ranks, and the next cpexec removes what is left of its cgroups. So the
- * functions here return no error.
+ * A launcher out of memory has nothing better to do than to say so and exit: its agents see the
+ * control stream close and end the ranks, and the next cpexec removes what is left of its cgroups.
+ * So the functions here return no error.
  */
 
 #include <stddef.h>
@@ -21,7 +21,8 @@ void *exec_memory_grow(void *old, size_t count, size_t bytes);
 
 char *exec_memory_copy_text(const char *text);
 
-/* `used` bytes, and a 0 byte after them whenever bytes isn't NULL. Zeroed memory is an empty text. */
+/* `used` bytes, and a 0 byte after them whenever bytes isn't NULL. Zeroed memory is an empty text.
+ */
 struct exec_text {
     char *bytes;
     size_t used, capacity;

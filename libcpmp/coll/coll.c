@@ -6,6 +6,7 @@
 #include "coll/args.h"
 #include "coll/schedule.h"
 #include "coll/select.h"
+#include "coll/slots.h"
 
 /*
  * From MPI's arguments to struct cpi_coll_args, and on to the algorithm. MPI_IN_PLACE ends here.
@@ -15,8 +16,11 @@ static int
 run(enum cpi_coll_kind kind, const struct cpi_coll_args *a, size_t bytes,
     struct cpi_request **request_p)
 {
-    struct cpi_schedule *schedule = cpi_schedule_new(a->comm);
+    struct cpi_schedule *schedule;
 
+    if (!request_p && !cpi_coll_forced(kind) && cpi_slots_run(kind, a, bytes))
+        return CPMP_OK;
+    schedule = cpi_schedule_new(a->comm);
     if (!schedule)
         return CPMP_ENOMEM;
     cpi_coll_select(kind, a->comm, bytes)(schedule, a);

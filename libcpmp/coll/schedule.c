@@ -234,42 +234,24 @@ cpi_schedule_fold_to(struct cpi_schedule *schedule, const struct cpi_fold *fold,
 /* --- running --- */
 
 static void
-payload_read(const struct cpi_payload *from, size_t position, void *out, size_t bytes)
-{
-    if (from->packer)
-        from->packer->pack(from->layout, from->base, from->count, position, out, bytes);
-    else
-        memcpy(out, (const char *)from->base + position, bytes);
-}
-
-static void
-payload_write(const struct cpi_payload *to, size_t position, const void *in, size_t bytes)
-{
-    if (to->packer)
-        to->packer->unpack(to->layout, to->base, to->count, position, in, bytes);
-    else
-        memmove((char *)to->base + position, in, bytes);
-}
-
-static void
 payload_copy(const struct cpi_payload *to, const struct cpi_payload *from)
 {
     size_t bytes = to->bytes < from->bytes ? to->bytes : from->bytes;
     char buffer[COPY_BYTES];
 
     if (!from->packer) {
-        payload_write(to, 0, from->base, bytes);
+        cpi_payload_write(to, 0, from->base, bytes);
         return;
     }
     if (!to->packer) {
-        payload_read(from, 0, to->base, bytes);
+        cpi_payload_read(from, 0, to->base, bytes);
         return;
     }
     for (size_t at = 0; at < bytes; at += sizeof(buffer)) {
         size_t now = bytes - at < sizeof(buffer) ? bytes - at : sizeof(buffer);
 
-        payload_read(from, at, buffer, now);
-        payload_write(to, at, buffer, now);
+        cpi_payload_read(from, at, buffer, now);
+        cpi_payload_write(to, at, buffer, now);
     }
 }
 

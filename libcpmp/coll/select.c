@@ -86,3 +86,9 @@ cpi_coll_force(enum cpi_coll_kind kind, int index)
             forced[kind] = rows[i].build;
     return forced[kind] != NULL;
 }
+
+bool
+cpi_coll_forced(enum cpi_coll_kind kind)
+{
+    return forced[kind] != NULL;
+}

@@ -35,5 +35,6 @@ cpi_coll_fn *cpi_coll_select(enum cpi_coll_kind kind, const struct cpi_comm *com
 /* For tests: from now on `kind` runs algorithm number `index` of its rows in the table; -1 back to
  * normal. False when it has no such row. */
 bool cpi_coll_force(enum cpi_coll_kind kind, int index);
+bool cpi_coll_forced(enum cpi_coll_kind kind);
 
 #endif

@@ -10,7 +10,8 @@
 #include "mpi/handles.h"
 
 /* One shape for the functions of communicators and datatypes: both handles are pointers. */
-typedef int copy_fn(void *object, int keyval, void *extra, void *value, void *new_value_p, int *flag);
+typedef int copy_fn(void *object, int keyval, void *extra, void *value, void *new_value_p,
+                    int *flag);
 typedef int delete_fn(void *object, int keyval, void *value, void *extra);
 
 enum attr_kind { ATTR_COMM, ATTR_TYPE };
@@ -203,7 +204,8 @@ attr_copy(void *object, const struct attr *attr, struct cpi_attrs **to_p)
     int error = attr_copy(object, attr->older, to_p);
     if (error != MPI_SUCCESS || attr->key->copy == NULL)
         return error;
-    error = attr->key->copy(object, attr->key->number, attr->key->extra, attr->value, &value, &flag);
+    error = attr->key->copy(object, attr->key->number, attr->key->extra, attr->value, &value,
+                            &flag);
     if (error != MPI_SUCCESS || !flag)
         return error;
     return attr_add(to_p, attr->key, value);

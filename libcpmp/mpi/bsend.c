@@ -12,11 +12,11 @@
 
 /*
  * Buffered sends. The attached buffer holds blocks in order of address, each a head and the packed
- * bytes of one message; new ones go into the first gap that is large enough. Blocks whose message has
- * gone are taken out whenever room is needed.
+ * bytes of one message; new ones go into the first gap that is large enough. Blocks whose message
+ * has gone are taken out whenever room is needed.
  *
- * A block takes at most MPI_BSEND_OVERHEAD more than its message: its head, up to ALIGN - 1 bytes of
- * rounding, and as many to align the buffer.
+ * A block takes at most MPI_BSEND_OVERHEAD more than its message: its head, up to ALIGN - 1 bytes
+ * of rounding, and as many to align the buffer.
  */
 
 #define ALIGN 16u
@@ -71,7 +71,8 @@ gap_find(size_t stride, char **at_p)
     return (size_t)(area.end - at) >= stride ? after : NULL;
 }
 
-/* A block for `bytes` of message, in the list; NULL when there is no room, whatever has gone by now. */
+/* A block for `bytes` of message, in the list; NULL when there is no room, whatever has gone by
+ * now. */
 static struct block *
 block_new(size_t bytes)
 {

@@ -43,14 +43,14 @@ static _Noreturn void
 die_of(const struct cpi_comm *comm, int code, const char *function)
 {
     const char *error = cpi_error_text(code);
-    char who[128], text[1000];
+    char who[96], text[1200];
 
     snprintf(who, sizeof(who), "[%s:%d] ***", host_name(), cpi_process_id());
     snprintf(text, sizeof(text),
-             "%s An error occurred in %s\n"
+             "%s An error occurred in %.40s\n"
              "%s reported by rank %d\n"
              "%s on communicator %s\n"
-             "%s %s\n"
+             "%s %.150s\n"
              "%s MPI_ERRORS_ARE_FATAL (processes in this communicator will now abort,\n"
              "%s    and potentially your MPI job)\n",
              who, function, who, comm->rank, who,

@@ -5,9 +5,9 @@
 /*
  * How the binding's functions begin, check their arguments and fail.
  *
- * A function reports by the handler of the communicator it works on, of MPI_COMM_WORLD where there is
- * none: MPI_ERRORS_ARE_FATAL ends the job with a text, MPI_ERRORS_RETURN and users' handlers make the
- * function return the error.
+ * A function reports by the handler of the communicator it works on, of MPI_COMM_WORLD where there
+ * is none: MPI_ERRORS_ARE_FATAL ends the job with a text, MPI_ERRORS_RETURN and users' handlers
+ * make the function return the error.
  */
 
 #include <mpi.h>
@@ -54,8 +54,8 @@ struct cpi_comm;
 /* Between MPI_Init and MPI_Finalize. */
 extern bool cpi_mpi_inside;
 
-/* Lets the handler of `comm` (an invalid one: of MPI_COMM_WORLD) deal with `code`, and returns it when
- * the handler did. */
+/* Lets the handler of `comm` (an invalid one: of MPI_COMM_WORLD) deal with `code`, and returns
+ * it when the handler did. */
 int cpi_error_raise(MPI_Comm comm, int code, const char *function) __attribute__((cold));
 
 /* Ends the job: `function` was called before MPI_Init or after MPI_Finalize. */

@@ -142,8 +142,8 @@ PMPI_Group_excl(MPI_Group group, int n, const int ranks[], MPI_Group *newgroup)
     return group_choose(cpi_group_exclude, group, n, ranks, newgroup, CPI_FUNCTION);
 }
 
-/* The ranks of (first, last, stride) triplets, in order, for a group of `size`. At most `size` of them
- * can be valid, so what lies beyond is an error and not a reason for more memory. */
+/* The ranks of (first, last, stride) triplets, in order, for a group of `size`. At most `size`
+ * of them can be valid, so what lies beyond is an error and not a reason for more memory. */
 static int
 ranges_expand(int size, int n, int ranges[][3], int *ranks, int *count_p)
 {

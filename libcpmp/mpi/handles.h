@@ -5,10 +5,10 @@
 /*
  * Handles of mpi.h and the objects behind them.
  *
- * A handle is the object's address. Predefined objects are exported and have the sizes that Open MPI's
- * binary interface fixes, whatever they hold here: an executable may have a copy of one (copy
- * relocation), and then that copy is the object. So they are always reached through their exported
- * name, and what they hold before MPI_Init may not point into themselves.
+ * A handle is the object's address. Predefined objects are exported and have the sizes that Open
+ * MPI's binary interface fixes, whatever they hold here: an executable may have a copy of one
+ * (copy relocation), and then that copy is the object. So they are always reached through their
+ * exported name, and what they hold before MPI_Init may not point into themselves.
  */
 
 #include <cpmp.h>
@@ -72,21 +72,48 @@ void cpi_predefined_init(void);
 
 /* --- from handle to object and back; only for handles that were found valid --- */
 
-static inline struct cpi_comm *cpi_comm_of(MPI_Comm handle) { return (struct cpi_comm *)handle; }
-static inline struct cpi_type *cpi_type_of(MPI_Datatype handle) { return (struct cpi_type *)handle; }
-static inline struct cpi_group *cpi_group_of(MPI_Group handle) { return (struct cpi_group *)handle; }
-static inline struct cpi_op *cpi_op_of(MPI_Op handle) { return (struct cpi_op *)handle; }
-static inline struct cpi_info *cpi_info_of(MPI_Info handle) { return (struct cpi_info *)handle; }
+static inline struct cpi_comm *
+cpi_comm_of(MPI_Comm handle)
+{
+    return (struct cpi_comm *)handle;
+}
+
+static inline struct cpi_type *
+cpi_type_of(MPI_Datatype handle)
+{
+    return (struct cpi_type *)handle;
+}
+
+static inline struct cpi_group *
+cpi_group_of(MPI_Group handle)
+{
+    return (struct cpi_group *)handle;
+}
+
+static inline struct cpi_op *
+cpi_op_of(MPI_Op handle)
+{
+    return (struct cpi_op *)handle;
+}
+
+static inline struct cpi_info *
+cpi_info_of(MPI_Info handle)
+{
+    return (struct cpi_info *)handle;
+}
+
 static inline struct cpi_request *
 cpi_request_of(MPI_Request handle)
 {
     return (struct cpi_request *)handle;
 }
+
 static inline struct cpi_matched *
 cpi_matched_of(MPI_Message handle)
 {
     return (struct cpi_matched *)handle;
 }
+
 static inline struct cpi_errhandler *
 cpi_errhandler_of(MPI_Errhandler handle)
 {

@@ -5,8 +5,8 @@
 #include "mpi/handles.h"
 #include "type/pack.h"
 
-/* Packed elements are the bytes as they travel: no header, so any cut of them can be sent as MPI_PACKED
- * and received with the datatype. */
+/* Packed elements are the bytes as they travel: no header, so any cut of them can be sent as
+ * MPI_PACKED and received with the datatype. */
 
 /* Where `bytes` more may begin in a buffer of `room`. */
 static bool

@@ -135,6 +135,7 @@ PMPI_Startall(int count, MPI_Request requests[])
     for (int i = 0; i < count; i++)
         CPI_REQUIRE(MPI_COMM_NULL, startable(requests[i]), MPI_ERR_REQUEST);
     for (int i = 0; i < count; i++) {
+        CPI_REQUIRE(MPI_COMM_NULL, startable(requests[i]), MPI_ERR_REQUEST); /* named twice */
         int class = request_start(requests[i], CPI_FUNCTION);
         if (class != MPI_SUCCESS)
             return class;

@@ -2,7 +2,8 @@
 #include "mpi/handles.h"
 
 /*
- * The predefined objects. Those that stand for "none" stay zero, which each validity check refuses.
+ * The predefined objects. Those that stand for "none" stay zero, which each validity check
+ * refuses.
  */
 
 struct ompi_predefined_communicator_t ompi_mpi_comm_world, ompi_mpi_comm_self, ompi_mpi_comm_null;

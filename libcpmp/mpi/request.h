@@ -3,9 +3,9 @@
 #define CPI_MPI_REQUEST_H
 
 /*
- * Requests as users have them. A request keeps what it needs alive: its communicator (`owner`, also
- * for the error handler) and, where packing goes on, its datatype. Sends that were done at once share
- * one request that holds nothing.
+ * Requests as users have them. A request keeps what it needs alive: its communicator (`owner`,
+ * also for the error handler) and, where packing goes on, its datatype. Sends that were done at
+ * once share one request that holds nothing.
  */
 
 #include "mpi/handles.h"
@@ -29,8 +29,8 @@ void cpi_status_fill(MPI_Status *status, const struct cpi_status *from,
 
 /* --- buffered sends (bsend.c) --- */
 
-/* What MPI_Bsend_init is given; in the `extra` of a request to MPI_PROC_NULL, which is persistent and
- * done as soon as it is started. */
+/* What MPI_Bsend_init is given; in the `extra` of a request to MPI_PROC_NULL, which is
+ * persistent and done as soon as it is started. */
 struct cpi_bsend_call {
     const void *buf;
     int count;

@@ -276,7 +276,7 @@ busy_flush(void)
         pair->want_bytes = 0;
         moved |= cpi_send_flush(pair);
         if (cpi_list_empty(&pair->held) && cpi_list_empty(&pair->queue) &&
-            cpi_list_empty(&pair->streams)) {
+            cpi_list_empty(&pair->streams) && pair->share_in == NULL && pair->share_out == NULL) {
             cpi_list_remove(&pair->busy_link);
             pair->busy = false;
         }

@@ -9,7 +9,7 @@
 
 #include "plat/plat.h"
 
-#define EAGER_BYTES_MAX    (16u << 10)
+#define EAGER_BYTES_MAX    (8u << 10)
 #define FRAGMENT_BYTES_MAX (8u << 10)  /* of a payload: so that the two copies of a message overlap */
 
 /* A number from the environment, or -1 when it is absent or no number. */

@@ -18,15 +18,6 @@
 
 #include "p2p/request.h"
 
-/* What an RTS tells a receiver on the same host, for a single copy. The cookie proves that `pid` means the
- * same process on both sides. All 0: not offered. */
-struct cpi_rts_payload {
-    uint64_t address;
-    uint64_t cookie_address;
-    uint64_t cookie;
-    uint64_t pid;
-};
-
 /* An unexpected message. The engine owns the rest of its fields. */
 struct cpi_message {
     struct cpi_list links[4];   /* by kind of wildcard; [0] is the exact key's */
@@ -39,7 +30,7 @@ struct cpi_message {
     uint64_t length;            /* of the whole message */
     uint64_t arrived;           /* bytes of it in `data` */
     uint64_t other;             /* RTS: the sender's handle */
-    struct cpi_rts_payload rts;
+    struct cpi_memory_offer memory;  /* RTS: where it lies at the sender */
     uint32_t cost;              /* of the sender's credit */
     char *data;                 /* eager: `length` bytes, behind this struct */
 };

@@ -27,6 +27,7 @@ enum {
     CPI_STAGE_EAGER,    /* send: part of it has gone */
     CPI_STAGE_RTS,      /* send: RTS gone, waits for CTS or FIN */
     CPI_STAGE_DATA,     /* send: streaming; receive: CTS sent, DATA comes */
+    CPI_STAGE_SHARED,   /* both sides copy chunks */
     CPI_STAGE_POSTED,   /* receive: in matching */
     CPI_STAGE_STREAM,   /* receive: takes the rest of an eager message */
     CPI_STAGE_GRANT,    /* receive: matched, CTS held back until others are done */
@@ -46,7 +47,9 @@ struct cpi_pair {
     uint32_t local;           /* whose ring leads there: the rank's, or the agent's index */
     bool remote;
     bool busy;                /* in engine_state.busy */
-    bool single_copy_probed, single_copy_works;
+    bool reach_probed, reach_works;     /* its memory, by the kernel's leave */
+    uint32_t share_id;                  /* shared copies begun as receiver */
+    struct cpi_request *share_in, *share_out;
     uint64_t sent, received;  /* sequence numbers */
     uint64_t eager_sent, eager_acked;   /* my credit there: bytes as cost */
     uint64_t eager_taken, eager_told;   /* its credit here */
@@ -60,6 +63,12 @@ struct cpi_pair {
     uint32_t stream_cost;
     struct cpi_request *stream_request;
     struct cpi_message *stream_message;
+};
+
+/* What a way of copying costs for messages of one class of lengths; 0: not known. By enum cpi_copy_way. */
+struct cpi_copy_record {
+    unsigned choices;
+    float ns_per_kib[3];
 };
 
 /* What polling knows of one local sender. */
@@ -80,6 +89,7 @@ struct cpi_engine_state {
     struct cpi_pair agent;
     struct cpi_source *sources;         /* [local + 1] */
     struct cpi_match match;
+    struct cpi_copy_record copies[4];
     struct cpi_list busy;               /* pairs with something to send */
     struct cpi_list hooks;
     struct cpi_list grants;             /* requests in CPI_STAGE_GRANT */
@@ -115,12 +125,6 @@ bool cpi_engine_pending(void);
 /* Has every pair that waits for room asked to be woken? False when one has room by now. */
 bool cpi_engine_room_wanted(void);
 
-/* --- payloads (send.c) --- */
-void cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, size_t bytes);
-/* Writes what lies within payload->bytes; the rest is dropped. */
-void cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in,
-                       size_t bytes);
-
 /* --- steps of sends (send.c) --- */
 
 /* Send what is queued for this pair as far as there is room. True when anything moved. */
@@ -131,6 +135,7 @@ void cpi_send_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame);
 
 /* --- steps of receives (recv.c) --- */
 void cpi_recv_begin(struct cpi_request *request);
+void cpi_receive_finish(struct cpi_request *request);
 /* EAGER, MORE, RTS, DATA. */
 void cpi_recv_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p2p/copy.h"
 #include "p2p/p2p.h"
 #include "plat/plat.h"
 
@@ -40,47 +41,17 @@ receive_match(struct cpi_request *request, int source, int tag, uint64_t length)
     request->limit = length;
     request->offset = 0;
     request->acked = 0;
+    request->began_ns = 0;
 }
 
-static void
-receive_finish(struct cpi_request *request)
+void
+cpi_receive_finish(struct cpi_request *request)
 {
+    cpi_copy_note(request);
     cpi_request_finish(request, request->limit > request->payload.bytes ? CPMP_ETRUNC : CPMP_OK);
 }
 
 /* --- long messages --- */
-
-/* Whether this process may read the other's memory, found out by reading a known value. */
-static bool
-single_copy_works(struct cpi_pair *pair, const struct cpi_rts_payload *rts)
-{
-    if (!pair->single_copy_probed) {
-        uint64_t cookie = 0;
-        pair->single_copy_probed = true;
-        pair->single_copy_works =
-            cpi_process_read((int)rts->pid, rts->cookie_address, &cookie, sizeof(cookie)) == 0 &&
-            cookie == rts->cookie;
-    }
-    return pair->single_copy_works;
-}
-
-/* Take the whole message out of the sender's memory. Only worth it when the two share a core: one switch
- * instead of many; with a core each, copying through the ring overlaps and is faster. */
-static bool
-single_copy(struct cpi_pair *pair, struct cpi_request *request, const struct cpi_rts_payload *rts)
-{
-    if (rts->pid == 0 || request->payload.packer != NULL || !cpi_engine_oversubscribed() ||
-        !single_copy_works(pair, rts))
-        return false;
-    if (cpi_process_read((int)rts->pid, rts->address, request->payload.base,
-                         request->status.bytes) != 0) {
-        pair->single_copy_works = false;
-        return false;
-    }
-    cpi_control_send(pair, CPI_FRAME_FIN, 0, request->other, NULL, 0);
-    receive_finish(request);
-    return true;
-}
 
 static void
 clear_to_send(struct cpi_pair *pair, struct cpi_request *request)
@@ -97,11 +68,19 @@ clear_to_send(struct cpi_pair *pair, struct cpi_request *request)
 
 static void
 long_begin(struct cpi_pair *pair, struct cpi_request *request, uint64_t other,
-           const struct cpi_rts_payload *rts)
+           const struct cpi_memory_offer *offer)
 {
     request->other = other;
-    if (request->limit > 0 && single_copy(pair, request, rts))
+    request->way = cpi_copy_choose(pair, request, offer);
+    request->began_ns = offer->pid != 0 && request->limit > 0 ? cpi_clock_ns() : 0;
+    if (request->way == CPI_COPY_SHARED) {
+        cpi_copy_share(pair, request, offer);
         return;
+    }
+    if (request->way == CPI_COPY_PULL && cpi_copy_pull(pair, request, offer)) {
+        cpi_receive_finish(request);
+        return;
+    }
     if (pair->remote && cpi_state.granted >= GRANTS_MAX) {
         request->stage = CPI_STAGE_GRANT;
         cpi_list_append(&cpi_state.grants, &request->link);
@@ -111,7 +90,7 @@ long_begin(struct cpi_pair *pair, struct cpi_request *request, uint64_t other,
     if (request->limit > 0)
         return;
     cpi_state.granted -= pair->remote;
-    receive_finish(request);
+    cpi_receive_finish(request);
 }
 
 /* A long message from another peer is complete: the next one may come. */
@@ -124,7 +103,7 @@ grant_next(void)
     struct cpi_request *next = CPI_CONTAINER(cpi_state.grants.next, struct cpi_request, link);
     cpi_list_remove(&next->link);
     long_begin(&cpi_state.pairs[next->status.source], next, next->other,
-               &(struct cpi_rts_payload){0});
+               &(struct cpi_memory_offer){0});
 }
 
 static void
@@ -140,7 +119,7 @@ on_data(struct cpi_pair *pair, const struct cpi_frame *frame)
     cpi_payload_write(&request->payload, request->offset, frame + 1, part);
     request->offset += part;
     if (request->offset == request->limit) {
-        receive_finish(request);
+        cpi_receive_finish(request);
         if (pair->remote)
             grant_next();
     } else if (pair->remote && request->offset - request->acked >= ACK_BYTES) {
@@ -165,7 +144,7 @@ message_new(int source, const struct cpi_frame *frame, size_t data_bytes)
     message->arrived = 0;
     message->is_rts = frame->kind == CPI_FRAME_RTS;
     message->other = frame->handle;
-    message->rts = (struct cpi_rts_payload){0};
+    message->memory = (struct cpi_memory_offer){0};
     message->data = (char *)(message + 1);
     return message;
 }
@@ -185,12 +164,12 @@ message_take(struct cpi_request *request, struct cpi_message *message)
 
     receive_match(request, message->source, message->tag, message->length);
     if (message->is_rts) {
-        long_begin(pair, request, message->other, &message->rts);
+        long_begin(pair, request, message->other, &message->memory);
     } else {
         cpi_payload_write(&request->payload, 0, message->data, message->arrived);
         if (message->arrived == message->length) {
             credit_take(pair, message->cost);
-            receive_finish(request);
+            cpi_receive_finish(request);
         } else {
             request->stage = CPI_STAGE_STREAM;
             pair->stream_request = request;
@@ -218,7 +197,7 @@ on_eager(struct cpi_pair *pair, const struct cpi_frame *frame)
         receive_match(request, source, frame->tag, length);
         cpi_payload_write(&request->payload, 0, frame + 1, part);
         if (part == length) {
-            receive_finish(request);
+            cpi_receive_finish(request);
             credit_take(pair, cost);
             return;
         }
@@ -258,7 +237,7 @@ on_more(struct cpi_pair *pair, const struct cpi_frame *frame)
         struct cpi_request *request = pair->stream_request;
         pair->stream_request = NULL;
         credit_take(pair, pair->stream_cost);
-        receive_finish(request);
+        cpi_receive_finish(request);
     }
     pair->stream_message = NULL;
 }
@@ -267,20 +246,20 @@ static void
 on_request_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
     int source = (int)pair->world_rank;
-    struct cpi_rts_payload rts = {0};
+    struct cpi_memory_offer offer = {0};
 
-    if (cpi_frame_payload_bytes(frame) == sizeof(rts) && !pair->remote)
-        memcpy(&rts, frame + 1, sizeof(rts));
+    if (cpi_frame_payload_bytes(frame) == sizeof(offer) && !pair->remote)
+        memcpy(&offer, frame + 1, sizeof(offer));
     struct cpi_request *request = cpi_match_arrive(&cpi_state.match, frame->context, source,
                                                    frame->tag);
     if (request != NULL) {
         receive_match(request, source, frame->tag, frame->length);
-        long_begin(pair, request, frame->handle, &rts);
+        long_begin(pair, request, frame->handle, &offer);
         return;
     }
     struct cpi_message *message = message_new(source, frame, 0);
     message->cost = 0;
-    message->rts = rts;
+    message->memory = offer;
     message_keep(message);
 }
 

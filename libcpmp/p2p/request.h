@@ -37,6 +37,21 @@ struct cpi_payload {
     size_t count;
 };
 
+/* Packed bytes [position, position + bytes) of the payload, out and in. Writing takes what lies within
+ * payload->bytes; the rest is dropped. */
+void cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, size_t bytes);
+void cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in,
+                       size_t bytes);
+
+/* What a process tells another one of the same host of memory that it may reach. The cookie proves that `pid`
+ * means the same process on both sides. All 0: not offered. */
+struct cpi_memory_offer {
+    uint64_t address;
+    uint64_t cookie_address;
+    uint64_t cookie;
+    uint64_t pid;
+};
+
 struct cpi_status {
     int source;   /* world rank */
     int tag;
@@ -75,6 +90,10 @@ struct cpi_request {
     uint64_t limit;            /* send: may go so far by window; receive: bytes to expect */
     uint64_t acked;            /* receive: told to the sender */
     uint64_t other;            /* the other side's handle */
+    uint8_t way;               /* receive: enum cpi_copy_way, */
+    uint64_t began_ns;         /* since when; 0: not measured */
+    uint32_t share;            /* number of a shared copy, */
+    struct cpi_memory_offer memory;  /* and the other side's memory */
     void *owner;               /* the communicator or schedule, for the layers above; counted by them */
     void *extra;               /* the layers above: freed by `on_free` */
     void (*on_free)(struct cpi_request *request);

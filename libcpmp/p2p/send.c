@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p2p/copy.h"
 #include "p2p/p2p.h"
-#include "plat/plat.h"
 
 void
 cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, size_t bytes)
@@ -69,26 +69,18 @@ eager_push(struct cpi_pair *pair, struct cpi_request *request)
 static bool
 rts_push(struct cpi_pair *pair, struct cpi_request *request)
 {
-    static uint64_t cookie;
     bool direct = !pair->remote && request->payload.packer == NULL;
-    size_t part = direct ? sizeof(struct cpi_rts_payload) : 0;
+    size_t part = direct ? sizeof(struct cpi_memory_offer) : 0;
     struct cpi_frame *frame = cpi_frame_begin(pair, CPI_FRAME_RTS, part);
 
     if (frame == NULL)
         return false;
-    if (cookie == 0)
-        cookie = cpi_clock_ns() * 2 + 1;
     frame->context = request->context;
     frame->tag = request->tag;
     frame->length = request->payload.bytes;
     frame->handle = cpi_request_handle(request);
     if (direct) {
-        struct cpi_rts_payload payload = {
-            .address = (uintptr_t)request->payload.base,
-            .cookie_address = (uintptr_t)&cookie,
-            .cookie = cookie,
-            .pid = (uint64_t)cpi_process_id(),
-        };
+        struct cpi_memory_offer payload = cpi_copy_offer(request->payload.base);
         memcpy(frame + 1, &payload, sizeof(payload));
     }
     cpi_frame_push(pair, frame, part);
@@ -186,6 +178,7 @@ cpi_send_flush(struct cpi_pair *pair)
 {
     bool moved = held_push(pair);
 
+    moved |= cpi_copy_step(pair);
     if (!cpi_list_empty(&pair->held))
         return moved;
     while (!cpi_list_empty(&pair->queue)) {
@@ -224,10 +217,18 @@ on_clear_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
     struct cpi_request *request = send_of(pair, frame, CPI_STAGE_RTS);
     struct cpi_frame_cts cts;
+    struct cpi_memory_offer offer;
 
     memcpy(&cts, frame + 1, sizeof(cts));
-    request->stage = CPI_STAGE_DATA;
     request->other = cts.receiver;
+    if (cpi_frame_payload_bytes(frame) == sizeof(cts) + sizeof(offer)) {
+        memcpy(&offer, (const char *)(frame + 1) + sizeof(cts), sizeof(offer));
+        request->limit = cts.window;
+        request->share = (uint32_t)frame->length;
+        cpi_copy_join(pair, request, &offer);
+        return;
+    }
+    request->stage = CPI_STAGE_DATA;
     request->acked = cts.window;
     request->limit = cts.window == 0 ? UINT64_MAX : cts.window;
     cpi_list_append(&pair->streams, &request->link);
@@ -249,6 +250,22 @@ on_ack(struct cpi_pair *pair, const struct cpi_frame *frame)
     cpi_pair_mark_busy(pair);
 }
 
+/* The message has been taken whole: a receiver tells its sender, or a sender that copied the last chunk its
+ * receiver. */
+static void
+on_fin(struct cpi_pair *pair, const struct cpi_frame *frame)
+{
+    struct cpi_request *request = cpi_request_find(frame->handle);
+
+    if (request != NULL && request == pair->share_in)
+        cpi_copy_finish(pair, request);
+    else if (request != NULL && request->kind == CPI_REQUEST_SEND &&
+             request->stage == CPI_STAGE_SHARED && (uint32_t)request->peer == pair->world_rank)
+        cpi_copy_finish(pair, request);
+    else
+        cpi_request_finish(send_of(pair, frame, CPI_STAGE_RTS), CPMP_OK);
+}
+
 void
 cpi_send_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
@@ -260,7 +277,7 @@ cpi_send_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame)
         on_ack(pair, frame);
         break;
     case CPI_FRAME_FIN:
-        cpi_request_finish(send_of(pair, frame, CPI_STAGE_RTS), CPMP_OK);
+        on_fin(pair, frame);
         break;
     case CPI_FRAME_CREDIT:
         pair->eager_acked = frame->length;

@@ -61,6 +61,9 @@ int cpi_cores_usable(void);
 /* Copy from another process's memory in one go (process_vm_readv). 0, or -1 with errno set. */
 int cpi_process_read(int pid, uint64_t address, void *out, size_t bytes);
 
+/* The other way (process_vm_writev). */
+int cpi_process_write(int pid, uint64_t address, const void *in, size_t bytes);
+
 /* Allow any process of this user to read this one's memory (prctl PR_SET_PTRACER, where Yama asks). */
 void cpi_process_allow_read(void);
 

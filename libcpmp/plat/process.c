@@ -39,20 +39,37 @@ cpi_cores_usable(void)
     return online > 0 ? (int)online : 1;
 }
 
-int
-cpi_process_read(int pid, uint64_t address, void *out, size_t bytes)
+typedef ssize_t vm_copy_fn(pid_t pid, const struct iovec *local, unsigned long local_count,
+                           const struct iovec *remote, unsigned long remote_count,
+                           unsigned long flags);
+
+/* Copies until all is copied; the kernel may stop short. */
+static int
+process_copy(vm_copy_fn *copy, int pid, uint64_t address, char *mine, size_t bytes)
 {
     while (bytes > 0) {
-        struct iovec local = {.iov_base = out, .iov_len = bytes};
+        struct iovec local = {.iov_base = mine, .iov_len = bytes};
         struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = bytes};
-        ssize_t copied = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+        ssize_t copied = copy(pid, &local, 1, &remote, 1, 0);
         if (copied <= 0)
             return -1;
-        out = (char *)out + copied;
+        mine += copied;
         address += (uint64_t)copied;
         bytes -= (size_t)copied;
     }
     return 0;
+}
+
+int
+cpi_process_read(int pid, uint64_t address, void *out, size_t bytes)
+{
+    return process_copy(process_vm_readv, pid, address, out, bytes);
+}
+
+int
+cpi_process_write(int pid, uint64_t address, const void *in, size_t bytes)
+{
+    return process_copy(process_vm_writev, pid, address, (char *)(uintptr_t)in, bytes);
 }
 
 void

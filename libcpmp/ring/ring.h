@@ -29,6 +29,9 @@ struct cpi_ring {
     _Alignas(64) _Atomic uint64_t head;
     /* both, seldom: 1 when the writer found the ring full and wants to be woken */
     _Alignas(64) _Atomic uint32_t wanted;
+    /* of a message that both sides copy (p2p/copy.c): number of the transfer << 32 | chunks */
+    _Alignas(64) _Atomic uint64_t chunks_taken;
+    _Atomic uint64_t chunks_done;
     _Alignas(64) char data[];        /* ring_bytes of them */
 };
 

@@ -325,6 +325,16 @@ agents_rest(struct agents_rank *rank, size_t size)
         if (agents_peek(rank) != NULL)
             return;
     }
+#ifdef AGENTS_SPIN_NS  /* as a rank with a core to itself does; for measuring */
+    for (uint64_t end_ns = cpi_clock_ns() + AGENTS_SPIN_NS;
+         atomic_load(&rank->agents->shared->host.awake) <= rank->agents->shared->host.cores &&
+         cpi_clock_ns() < end_ns;) {
+        cpi_relax();
+        if (agents_peek(rank) != NULL ||
+            (size != 0 && cpi_ring_reserve(agents_ring_out(rank), ring_bytes, size) != NULL))
+            return;
+    }
+#endif
     atomic_store(state, 1);
     atomic_thread_fence(memory_order_seq_cst);
     if (agents_peek(rank) == NULL &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Collectives that move data without changing it: each algorithm, 1 to 17 ranks, blocks of no bytes to
- * several rendezvous, plain and with gaps, in place and not, blocking and not.
+ * Collectives that move data without changing it: each algorithm, 1 to 17 ranks, blocks of no bytes
+ * to several rendezvous, plain and with gaps, in place and not, blocking and not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +77,7 @@ done(int error, struct cpi_request **request_p)
 #define RUN(call)                                                                                  \
     do {                                                                                           \
         struct cpi_request *request_ = NULL, **slot = w->nonblocking ? &request_ : NULL;           \
-        done(call, &request_);                                                                      \
+        done(call, &request_);                                                                     \
     } while (0)
 
 static void
@@ -271,9 +271,9 @@ check_all(struct work *w, int count)
     w->send = malloc(w->room * sizeof(int));
     w->recv = malloc(w->room * sizeof(int));
     RANK_CHECK(w->send && w->recv);
-    for (int index = -1; index < 0 || force(index); index++) {
-        w->root = (count + index + 1) % w->size;
-        w->nonblocking = index % 2;
+    for (int index = -2; index < 0 || force(index); index++) {
+        w->root = (count + index + 2) % w->size;
+        w->nonblocking = index & 1;
         w->in_place = !w->in_place;
         check_bcast(w, count);
         check_gather(w, count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reductions of 1 to 17 ranks equal a serial reduction in rank order, to the bit: each algorithm, each
- * with datatypes dense and with gaps, operations that commute and that don't, in place and not.
+ * Reductions of 1 to 17 ranks equal a serial reduction in rank order, to the bit: each algorithm,
+ * each with datatypes dense and with gaps, operations that commute and that don't, in place and
+ * not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -189,10 +190,10 @@ check_type(struct work *w, struct cpi_type *type, struct cpi_op *op)
         w->send = malloc(span), w->recv = malloc(span), w->packed = malloc(w->bytes + 1);
         RANK_CHECK(w->serial && w->send && w->recv && w->packed);
         make_serial(w, count, span);
-        for (int index = -1; index < 0 || force(index); index++) {
+        for (int index = -2; index < 0 || force(index); index++) {
             force(index);
-            check_all(w, count, c % 2, index % 2);
-            check_scatter(w, count, c % 2, index % 2);
+            check_all(w, count, c % 2, index & 1);
+            check_scatter(w, count, c % 2, index & 1);
         }
         force(-1);
         free(w->serial), free(w->send), free(w->recv), free(w->packed);
@@ -206,7 +207,8 @@ compose(void *in, void *inout, int *count, void *type)
     ptrdiff_t extent = cpi_type_extent(*(struct cpi_type **)type);
 
     for (int i = 0; i < *count; i++) {
-        double *f = (double *)((char *)in + i * extent), *g = (double *)((char *)inout + i * extent);
+        double *f = (double *)((char *)in + i * extent);
+        double *g = (double *)((char *)inout + i * extent);
         double a = f[0] * g[0], b = f[0] * g[1] + f[1];
 
         g[0] = a, g[1] = b;

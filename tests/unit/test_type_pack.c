@@ -262,8 +262,8 @@ check_pack(const struct model *model, const struct memory *memory, size_t count,
     free(out);
 }
 
-/* Fragments of any size and in any order put back what was packed, and touch nothing else. Types that
- * overlap themselves can't be received into and are left out. */
+/* Fragments of any size and in any order put back what was packed, and touch nothing else. Types
+ * that overlap themselves can't be received into and are left out. */
 static void
 check_unpack(const struct model *model, size_t count, const char *packed, size_t total)
 {
@@ -327,7 +327,8 @@ static void
 large_counts_go_through_every_loop(void **state)
 {
     enum { COUNT = 5000 };
-    struct cpi_type *olds[] = { cpi_type_of_prim(CPI_PRIM_INT8), cpi_type_of_prim(CPI_PRIM_DOUBLE) };
+    struct cpi_type *olds[] = { cpi_type_of_prim(CPI_PRIM_INT8),
+                                cpi_type_of_prim(CPI_PRIM_DOUBLE) };
     int lengths[] = { 3, 2 };
     ptrdiff_t places[] = { 1, 8 };
     struct cpi_type *type;
@@ -366,8 +367,8 @@ payloads_are_plain_where_the_layout_is(void **state)
     struct cpi_payload payload;
 
     (void)state;
-    assert_int_equal(cpi_type_indexed_block(1, 2, &place, cpi_type_of_prim(CPI_PRIM_DOUBLE), &block),
-                     0);
+    assert_int_equal(cpi_type_indexed_block(1, 2, &place, cpi_type_of_prim(CPI_PRIM_DOUBLE),
+                                            &block), 0);
     payload = cpi_type_payload(row, 1, block);
     assert_null(payload.packer);
     assert_ptr_equal(payload.base, row + 3);

@@ -91,14 +91,20 @@ sub objects {
     return sort { $a->[0] cmp $b->[0] } @found;
 }
 
+my %symbols;    # the same objects are asked for by several rules
+
 sub nm {
+    my ($path, @options) = @_;
+    return @{ $symbols{"@options $path"} //= nm_read($path, @options) };
+}
+
+sub nm_read {
     my ($path, @options) = @_;
     open my $pipe, '-|', 'nm', '--portability', @options, $path or die "Tidy: nm: $!\n";
     my @symbols = map { /^(\S+) (\S)/ ? $1 : () } <$pipe>;
     close $pipe or die "Tidy: nm could not read $path\n";
     # Sanitizers bring names of their own.
-    return grep { !/^_*(?:asan|ubsan|tsan|sanitizer|odr_asan)/ && !/^__odr_asan|^\./ }
-        map { s/@.*//r } @symbols;
+    return [ grep { !/^(?:_*(?:asan|ubsan|tsan|sanitizer|odr_asan)|\.)/ } map { s{@.*}{}r } @symbols ];
 }
 
 sub undefined_symbols { return nm($_[0], '--undefined-only') }

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cpexec: runs a program as the ranks of a job. See cpexec(1).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exec/hosts.h"
+#include "exec/map.h"
+#include "exec/options.h"
+#include "exec/programs.h"
+#include "exec/run.h"
+#include "plat/plat.h"
+
+/* A descriptor that is closed here would be given to the next file opened, and ranks would write
+ * there. */
+static void
+standard_fds_open(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            _exit(1);
+}
+
+static int
+fail(int code, const struct exec_text *error)
+{
+    fprintf(stderr, "cpexec: %s\n", exec_text_string(error));
+    return code;
+}
+
+static int
+hosts_check(const struct exec_options *options, struct exec_text *error)
+{
+    char own[256] = "localhost";
+    struct exec_text content = {0};
+    char piece[4096];
+    size_t count;
+    FILE *file;
+    int result;
+
+    gethostname(own, sizeof(own) - 1);
+    if (options->hosts != NULL && exec_hosts_check_list("--host", options->hosts, own, error) != 0)
+        return -1;
+    if (options->hostfile == NULL)
+        return 0;
+    file = fopen(options->hostfile, "re");
+    if (file == NULL) {
+        exec_text_print(error, "--hostfile %s: %s", options->hostfile, strerror(errno));
+        return -1;
+    }
+    while ((count = fread(piece, 1, sizeof(piece), file)) > 0)
+        exec_text_add(&content, piece, count);
+    fclose(file);
+    result = exec_hosts_check_file(options->hostfile, exec_text_string(&content), own, error);
+    exec_text_release(&content);
+    return result;
+}
+
+static int
+text_print(const struct exec_text *text)
+{
+    fputs(exec_text_string(text), stdout);
+    if (fflush(stdout) == 0)
+        return 0;
+    fprintf(stderr, "cpexec: standard output can't be written: %s\n", strerror(errno));
+    return 1;
+}
+
+/* --do-not-launch: the map as it would be. */
+static int
+map_only(const struct exec_options *options, const struct exec_map *map, uint32_t cores)
+{
+    char *names[EXEC_PEERS_MAX];
+    struct exec_view view = {.options = options, .map = map, .peer_names = names, .cores = cores};
+    struct exec_text text = {0};
+    int code;
+
+    for (uint32_t i = 0; i < map->peers; i++)
+        names[i] = "localhost";
+    if (options->json)
+        exec_report_map(&text, &view);
+    else
+        exec_display_map(&text, &view);
+    code = text_print(&text);
+    exec_text_release(&text);
+    return code;
+}
+
+static void
+notes_make(const struct exec_options *options, struct exec_text *notes)
+{
+    if (options->ignored.used > 0)
+        exec_text_print(notes, "cpexec: without effect here: %s\n",
+                        exec_text_string(&options->ignored));
+}
+
+static int
+images_run(const struct exec_options *options, const struct exec_map *map, uint32_t cores,
+           struct exec_text *error)
+{
+    size_t count = options->programs_count;
+    struct exec_image *images = exec_memory_new(count, sizeof(*images));
+    struct exec_text notes = {0};
+    int code = 0;
+
+    notes_make(options, &notes);
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = exec_image_init(&images[i], &options->programs[i], environ, &notes, error);
+    if (code == 0)
+        code = exec_run(options, map, images, environ, cores, exec_text_string(&notes));
+    else
+        fail(code, error);
+    for (size_t i = 0; i < count; i++)
+        exec_image_release(&images[i]);
+    free(images);
+    exec_text_release(&notes);
+    return code;
+}
+
+static int
+job_run(const struct exec_options *options, struct exec_text *error)
+{
+    uint32_t cores = (uint32_t)cpi_cores_usable();
+    struct exec_map map;
+    int code = 1;
+
+    if (hosts_check(options, error) != 0)
+        return fail(1, error);
+    if (exec_map_init(&map, options, cores, error) != 0)
+        fail(1, error);
+    else if (options->no_launch)
+        code = map_only(options, &map, cores);
+    else
+        code = images_run(options, &map, cores, error);
+    exec_map_release(&map);
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct exec_options options;
+    struct exec_text text = {0};
+    int code;
+
+    standard_fds_open();
+    if (exec_options_parse(&options, argc, argv, environ, &text) != 0) {
+        code = fail(1, &text);
+    } else if (options.help || options.version) {
+        if (options.help)
+            exec_options_help(&text);
+        else
+            exec_text_print(&text, "cpexec (cpmp) %s\n", PACKAGE_VERSION);
+        code = text_print(&text);
+    } else {
+        code = job_run(&options, &text);
+    }
+    exec_options_release(&options);
+    exec_text_release(&text);
+    return code;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "coll/slots_round.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cpmp.h>
+
+#include "coll/algorithms.h"
+#include "p2p/engine.h"
+#include "plat/plat.h"
+
+/* By context id: `attached` of the communicator that this rank used the id's slots for last. */
+static _Atomic uint32_t *last_attached[CPI_COLL_CONTEXTS];
+
+/* --- taking and leaving slots --- */
+
+static char *
+slot_of(struct cpi_comm *comm, int rank)
+{
+    uint32_t local = 0;
+    bool here = cpi_engine_is_local(cpi_comm_to_world(comm, rank), &local);
+
+    assert(here);
+    (void)here;
+    return cpi_engine.segment.coll + (size_t)local * CPI_COLL_AREA_BYTES +
+           (size_t)(comm->context / 2) * 2 * CPI_COLL_SLOT_BYTES;
+}
+
+static void
+detach(struct cpi_comm *comm)
+{
+    struct cpi_slots *slots = comm->coll;
+
+    if (slots->usable)
+        atomic_fetch_sub(&slots->control[0]->attached, 1);
+    free(slots);
+    comm->coll = NULL;
+}
+
+/* Do all ranks say yes? */
+static bool
+all_agree(struct cpi_comm *comm, bool yes)
+{
+    uint8_t mine = yes, all = 0;
+    struct cpi_type *type = cpi_type_of_prim(CPI_PRIM_BYTE);
+    struct cpi_coll_args a = { .comm = comm, .op = cpi_op_of_kind(CPI_OP_BAND), .send = &mine,
+                               .send_count = 1, .send_type = type, .recv = &all,
+                               .recv_type = type };
+    struct cpi_schedule *schedule = cpi_schedule_new(comm);
+
+    if (!schedule)
+        return false;
+    cpi_allreduce_gather(schedule, &a);
+    return cpi_schedule_start(schedule, &a, NULL) == CPMP_OK && all;
+}
+
+static void
+reset(struct cpi_slots *slots)
+{
+    for (int parity = 0; parity < 2; parity++) {
+        atomic_store(&slots->control[parity]->arrived, 0);
+        atomic_store(&slots->control[parity]->release, 0);
+    }
+    atomic_store(&slots->control[0]->attached, (uint32_t)slots->size);
+}
+
+static void
+attach(struct cpi_comm *comm, struct cpi_slots *slots)
+{
+    uint32_t id = comm->context / 2;
+    bool quiet = !last_attached[id] || atomic_load(last_attached[id]) == 0;
+
+    for (int i = 0; i < slots->size; i++)
+        slots->payloads[i] = slot_of(comm, i) + CPI_SLOT_HEAD_BYTES;
+    slots->control[0] = (struct cpi_slot_control *)slot_of(comm, 0);
+    slots->control[1] = (struct cpi_slot_control *)(slot_of(comm, 0) + CPI_COLL_SLOT_BYTES);
+    if (quiet && slots->rank == 0)
+        reset(slots);
+    slots->usable = all_agree(comm, quiet && cpi_engine_has_wait_word());
+    if (slots->usable)
+        last_attached[id] = &slots->control[0]->attached;
+    else if (quiet && slots->rank == 0)
+        atomic_store(&slots->control[0]->attached, 0);
+}
+
+struct cpi_slots *
+cpi_slots_of(struct cpi_comm *comm)
+{
+    struct cpi_slots *slots = comm->coll;
+
+    if (slots)
+        return slots->usable ? slots : NULL;
+    if (comm->hosts != 1 || comm->size == 1 || comm->context / 2 >= CPI_COLL_CONTEXTS)
+        return NULL;
+    slots = calloc(1, sizeof(*slots) + (size_t)comm->size * sizeof(char *));
+    if (!slots)
+        cpi_engine_abort(1, "out of memory for a communicator's slots");
+    slots->size = comm->size;
+    slots->rank = comm->rank;
+    comm->coll = slots;
+    comm->coll_free = detach;
+    attach(comm, slots);
+    return slots->usable ? slots : NULL;
+}
+
+/* --- a round --- */
+
+static void
+wake(const _Atomic uint32_t *word, const _Atomic uint32_t *sleepers)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the sleeper's, before it looks again */
+    if (atomic_load_explicit(sleepers, memory_order_relaxed) > 0)
+        cpi_futex_wake(word, INT_MAX);
+}
+
+/* Until the word has come to `goal`; it counts up and may wrap around. */
+static void
+wait_for(const _Atomic uint32_t *word, uint32_t goal, _Atomic uint32_t *sleepers)
+{
+    uint32_t now = atomic_load_explicit(word, memory_order_acquire);
+
+    while ((int32_t)(now - goal) < 0) {
+        cpi_engine_wait_word(word, now, sleepers);
+        now = atomic_load_explicit(word, memory_order_acquire);
+    }
+}
+
+static void
+wait_arrived(struct cpi_slots *slots, uint32_t parity)
+{
+    struct cpi_slot_control *control = slots->control[parity];
+
+    wait_for(&control->arrived, slots->full[parity], &control->arrived_sleepers);
+}
+
+static void
+wait_released(struct cpi_slots *slots, uint32_t round)
+{
+    struct cpi_slot_control *control = slots->control[round & 1];
+
+    wait_for(&control->release, round + 1, &control->release_sleepers);
+}
+
+void
+cpi_round_begin(struct cpi_slots *slots, enum cpi_round_kind kind, bool writes)
+{
+    uint32_t parity = slots->round & 1;
+    enum cpi_round_kind before = slots->kinds[parity], last = slots->kinds[1 - parity];
+
+    /* SYNC and READ are over for nobody before all have arrived. */
+    if (before == CPI_ROUND_TO_ROOT || before == CPI_ROUND_FROM)
+        wait_arrived(slots, parity);
+    if (writes && before == CPI_ROUND_TO_ROOT)
+        wait_released(slots, slots->round - 2);
+    if (writes && (before == CPI_ROUND_READ || (before == CPI_ROUND_SYNC && slots->rank == 0)) &&
+        (last == CPI_ROUND_TO_ROOT || last == CPI_ROUND_FROM))
+        wait_arrived(slots, 1 - parity);
+    slots->kinds[parity] = kind;
+    slots->full[parity] += (uint32_t)slots->size;
+}
+
+bool
+cpi_round_arrive(struct cpi_slots *slots)
+{
+    uint32_t parity = slots->round & 1;
+    struct cpi_slot_control *control = slots->control[parity];
+    bool last = atomic_fetch_add(&control->arrived, 1) + 1 == slots->full[parity];
+
+    if (last)
+        wake(&control->arrived, &control->arrived_sleepers);
+    return last;
+}
+
+void
+cpi_round_wait_full(struct cpi_slots *slots)
+{
+    wait_arrived(slots, slots->round & 1);
+}
+
+void
+cpi_round_wait_release(struct cpi_slots *slots)
+{
+    wait_released(slots, slots->round);
+}
+
+void
+cpi_round_release(struct cpi_slots *slots)
+{
+    struct cpi_slot_control *control = slots->control[slots->round & 1];
+
+    atomic_store_explicit(&control->release, slots->round + 1, memory_order_release);
+    wake(&control->release, &control->release_sleepers);
+}
+
+void
+cpi_round_end(struct cpi_slots *slots)
+{
+    slots->round++;
+}

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pi: partial results. Each rank throws darts at a square; the share that hits the inscribed quarter
- * of a circle tends to pi / 4.
+ * pi: partial results. Each rank throws darts at a square; the share that hits the inscribed
+ * quarter of a circle tends to pi / 4.
  *
  *     cpcc -o pi pi.c -lm
  *     cpexec -np 8 ./pi 200000000
  *
  * Three ways for ranks to come together, in one short program:
  *
- *   cpmp_var       the tally: a global variable, the same for all ranks. Every rank adds what a round
- *                  of darts gave, by an update that is applied as a whole or not at all, so no dart
- *                  is lost or counted twice. (cpmp_var_fetch_add would do for a single number; here
- *                  hits and darts have to stay together.)
+ *   cpmp_var       the tally: a global variable, the same for all ranks. Every rank adds what a
+ *                  round of darts gave, by an update that is applied as a whole or not at all, so
+ *                  no dart is lost or counted twice. (cpmp_var_fetch_add would do for a single
+ *                  number; here hits and darts have to stay together.)
  *   cpmp_emit_text partial results: rank 0 tells after each of its rounds how good pi is by now.
  *                  The launcher prints them while the job runs, or keeps them with --events FILE.
  *   cpmp_reduce    the end: all ranks' own counts are summed up at rank 0. Nothing can be missing

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_SECONDS 10.0
+#define DEFAULT_SECONDS 5.0
 
 static const char usage_text[] =
     "usage: cpexec -np RANKS tsp_ga [options] FILE\n"
@@ -16,7 +16,7 @@ static const char usage_text[] =
     "interbred. FILE is a symmetric TSPLIB instance of 3 to 10000 cities (EUC_2D, CEIL_2D, ATT,\n"
     "GEO; EXPLICIT, full or triangular, to 4096), read by rank 0; \"-\": standard input.\n"
     "\n"
-    "When it stops (what happens first; none given: --time 10, or at the known optimum)\n"
+    "When it stops (what happens first; none given: --time 5)\n"
     "  --target LENGTH     when a tour is not longer; \"optimum\": the known one\n"
     "  --time S            after S seconds\n"
     "  --generations N     each island after N generations\n"
@@ -208,11 +208,10 @@ int options_settle(struct options *options, struct instance *instance, char *err
                  instance->name);
         return -1;
     }
-    bool endless = !options->target_given && options->seconds <= 0 && options->generations == 0;
-    if (endless) {
+    if (!options->target_given && options->seconds <= 0 && options->generations == 0) {
         options->seconds = DEFAULT_SECONDS;
     }
-    if (endless || options->target_optimum) {
+    if (options->target_optimum) {
         options->exchange.target = instance->optimum;
     }
     return 0;

@@ -43,8 +43,8 @@ void search_load(struct search *search, int32_t *city);
 void search_push(struct search *search, int city);
 void search_push_all(struct search *search);
 
-/* Work until the queue is empty: no 2-opt or Or-opt move among near cities improves the tour.
- * Returns by how much it became shorter. */
+/* Work until the queue is empty. Returns by how much the tour became shorter. When all cities were
+ * pushed and nothing was gained, no 2-opt or Or-opt move to a near city improves it. */
 int64_t search_run(struct search *search);
 
 /* Cut the tour in four within a stretch of at most 50 cities and swap the middle two (a "double

@@ -164,7 +164,7 @@ door_watch(struct door *door, uint64_t now_us)
             waiting_remove(door, i);
             continue;
         }
-        if (!waiting->shut && now_us - waiting->since_us >= door->patience_us)
+        if (!waiting->shut && now_us >= waiting->since_us + door->patience_us)
             waiting_shut(waiting);
         i++;
     }

@@ -2,6 +2,7 @@
 #include "agent/fabric_state.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -335,6 +336,10 @@ fabric_link_event(struct fabric *fabric)
 {
     union event event;
     uint32_t kind = 0;
+
+    /* The tcp provider takes errno for the reason when a connection ends before its request came, and recv
+     * leaves it alone then: an EAGAIN from before would keep the dead socket, readable for ever. */
+    errno = 0;
     ssize_t bytes = fi_eq_read(fabric->eq, &kind, &event, sizeof(event), 0);
 
     if (bytes == -FI_EAVAIL) {

@@ -267,8 +267,10 @@ static bool
 sweep(struct exec_run *run)
 {
     struct exec_agent agents[EXEC_PEERS_MAX];
+    siginfo_t child;
 
-    if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+    /* Looks only: what is to be reaped may be an agent, and children_reap must hear of it. */
+    if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
         return true;
     for (uint32_t i = 0; i < run->map->peers; i++)
         agents[i] = run->peers[i].agent;

@@ -25,6 +25,9 @@
  * knows the kinds of the last two. Hence no rank is ever more than two rounds ahead, and `arrived`
  * never counts two rounds at once.
  *
+ * Short broadcasts of one root that follow each other share a FROM round, a run: each has a place
+ * in the root's slot and is counted in `posted`; ranks arrive when they go on to another round.
+ *
  * Context ids are used again. A communicator takes its slots at its first short collective, if all
  * its ranks find that the last communicator they used that id for has been freed by all of its
  * ranks (`attached` is 0); else it does without. The first rank zeroes the words of control

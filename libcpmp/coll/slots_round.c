@@ -63,6 +63,7 @@ reset(struct cpi_slots *slots)
     for (int parity = 0; parity < 2; parity++) {
         atomic_store(&slots->control[parity]->arrived, 0);
         atomic_store(&slots->control[parity]->release, 0);
+        atomic_store(&slots->control[parity]->posted, 0);
     }
     atomic_store(&slots->control[0]->attached, (uint32_t)slots->size);
 }
@@ -144,11 +145,25 @@ wait_released(struct cpi_slots *slots, uint32_t round)
     wait_for(&control->release, round + 1, &control->release_sleepers);
 }
 
+static void
+end_run(struct cpi_slots *slots)
+{
+    slots->run_open = false;
+    cpi_round_arrive(slots);
+    cpi_round_end(slots);
+}
+
 void
 cpi_round_begin(struct cpi_slots *slots, enum cpi_round_kind kind, bool writes)
 {
-    uint32_t parity = slots->round & 1;
-    enum cpi_round_kind before = slots->kinds[parity], last = slots->kinds[1 - parity];
+    uint32_t parity;
+    enum cpi_round_kind before, last;
+
+    if (slots->run_open)
+        end_run(slots);
+    parity = slots->round & 1;
+    before = slots->kinds[parity];
+    last = slots->kinds[1 - parity];
 
     /* SYNC and READ are over for nobody before all have arrived. */
     if (before == CPI_ROUND_TO_ROOT || before == CPI_ROUND_FROM)
@@ -199,4 +214,40 @@ void
 cpi_round_end(struct cpi_slots *slots)
 {
     slots->round++;
+}
+
+char *
+cpi_run_place(struct cpi_slots *slots, int root, size_t bytes)
+{
+    size_t stride = (bytes + 63) / 64 * 64;
+    char *place;
+
+    if (!slots->run_open || slots->run_root != root ||
+        slots->run_used + stride > CPI_SLOT_PAYLOAD_BYTES) {
+        cpi_round_begin(slots, CPI_ROUND_FROM, slots->rank == root);
+        slots->run_open = true;
+        slots->run_root = root;
+        slots->run_used = 0;
+    }
+    place = cpi_slot_payload(slots, root) + slots->run_used;
+    slots->run_used += stride;
+    slots->posted[slots->round & 1]++;
+    return place;
+}
+
+void
+cpi_run_post(struct cpi_slots *slots)
+{
+    struct cpi_slot_control *control = slots->control[slots->round & 1];
+
+    atomic_store_explicit(&control->posted, slots->posted[slots->round & 1], memory_order_release);
+    wake(&control->posted, &control->posted_sleepers);
+}
+
+void
+cpi_run_wait(struct cpi_slots *slots)
+{
+    struct cpi_slot_control *control = slots->control[slots->round & 1];
+
+    wait_for(&control->posted, slots->posted[slots->round & 1], &control->posted_sleepers);
 }

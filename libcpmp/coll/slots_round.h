@@ -32,6 +32,8 @@ struct cpi_slot_control {
     _Atomic uint32_t attached; /* ranks that still hold the communicator; in slot 0 */
     _Alignas(64) _Atomic uint32_t release;
     _Atomic uint32_t release_sleepers;
+    _Atomic uint32_t posted; /* messages of all runs here */
+    _Atomic uint32_t posted_sleepers;
 };
 
 _Static_assert(sizeof(struct cpi_slot_control) <= CPI_SLOT_HEAD_BYTES, "the head fits");
@@ -44,6 +46,11 @@ struct cpi_slots {
     uint32_t full[2];     /* by parity: `arrived` when all have come, in the last round there */
     enum cpi_round_kind kinds[2];
     struct cpi_slot_control *control[2];
+    /* A run: a FROM round that goes on while the same root has more short messages for it. */
+    bool run_open;
+    int run_root;
+    size_t run_used;      /* bytes of the root's slot */
+    uint32_t posted[2];   /* by parity: `posted` when this rank has what was sent so far */
     char *payloads[];     /* [size], of parity 0 */
 };
 
@@ -56,7 +63,8 @@ cpi_slot_payload(const struct cpi_slots *slots, int rank)
 /* The slots of `comm`; NULL when it does without. May be collective, at the first call. */
 struct cpi_slots *cpi_slots_of(struct cpi_comm *comm);
 
-/* Begins a round; returns when this rank may take part, and write if it is going to. */
+/* Begins a round, after ending a run; returns when this rank may take part, and write if it is
+ * going to. */
 void cpi_round_begin(struct cpi_slots *slots, enum cpi_round_kind kind, bool writes);
 
 /* Counts this rank. True for the last one. */
@@ -70,5 +78,12 @@ void cpi_round_release(struct cpi_slots *slots);
 
 /* Ends the round for this rank. */
 void cpi_round_end(struct cpi_slots *slots);
+
+/* A place for the next short message of `root`, in the run that is under way or in a new one. */
+char *cpi_run_place(struct cpi_slots *slots, int root, size_t bytes);
+
+/* The root has filled it; the others wait until it has. */
+void cpi_run_post(struct cpi_slots *slots);
+void cpi_run_wait(struct cpi_slots *slots);
 
 #endif

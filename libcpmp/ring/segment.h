@@ -26,8 +26,8 @@
 #define CPI_SEGMENT_LOCAL_MAX 1024u                 /* ranks of one job on one peer */
 #define CPI_SEGMENT_WORLD_MAX 65536u                /* ranks of one job */
 #define CPI_SEGMENT_NAME_MAX  64u                   /* a peer's name, with its 0 byte */
-#define CPI_COLL_CONTEXTS     64u                   /* communicators with slots of their own */
-#define CPI_COLL_SLOT_BYTES   1024u                 /* payload and head of one rank's slot */
+#define CPI_COLL_CONTEXTS     32u                   /* communicators with slots of their own */
+#define CPI_COLL_SLOT_BYTES   8192u                 /* payload and head of one rank's slot */
 #define CPI_COLL_AREA_BYTES   (CPI_COLL_CONTEXTS * 2u * CPI_COLL_SLOT_BYTES)
 
 /* How far a rank has come; written by the rank, read by the agent. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * main() of the fuzzers where no libFuzzer stands behind them: feeds LLVMFuzzerTestOneInput a bounded
- * number of inputs that depend on a seed only, so that `make check` runs the same ones everywhere.
+ * main() of the fuzzers where no libFuzzer stands behind them: feeds LLVMFuzzerTestOneInput a
+ * bounded number of inputs that depend on a seed only, so that `make check` runs the same ones
+ * everywhere.
  *
- * Inputs are random bytes and mutations (flipped bits, interesting bytes, cuts, insertions, splices)
- * of the files in $CPMP_SRCDIR/tests/fuzz/seeds/NAME, if there are any, NAME being the fuzzer's. Files
- * given as arguments are run as they are instead, to look at a finding again.
+ * Inputs are random bytes and mutations (flipped bits, interesting bytes, cuts, insertions,
+ * splices) of the files in $CPMP_SRCDIR/tests/fuzz/seeds/NAME, if there are any, NAME being the
+ * fuzzer's. Files given as arguments are run as they are instead, to look at a finding again.
  *
- * $CPMP_FUZZ_RUNS sets the number of inputs, $CPMP_FUZZ_SEED the seed. A finding is a crash; the input
- * that made it is then in crash.NAME in the current directory.
+ * $CPMP_FUZZ_RUNS sets the number of inputs, $CPMP_FUZZ_SEED the seed. A finding is a crash; the
+ * input that made it is then in crash.NAME in the current directory.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -112,8 +113,8 @@ static void input_fill_random(struct input *input, uint64_t *state)
 /* Values at which lengths and counts tend to break. */
 static void input_put_interesting(struct input *input, uint64_t *state)
 {
-    static const uint64_t values[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000,
-                                       0xffffffff, INT64_MAX, UINT64_MAX };
+    static const uint64_t values[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff,
+                                       0x80000000, 0xffffffff, INT64_MAX, UINT64_MAX };
     uint64_t value = values[random_below(state, sizeof values / sizeof values[0])];
     size_t width = (size_t)1 << random_below(state, 4);
 
@@ -233,7 +234,7 @@ int main(int argc, char **argv)
         input_next(&state);
         input_run();
     }
-    printf("1..1\nok 1 - %s survives %" PRIu64 " mutations of %zu seeds, seed %" PRIu64 "\n", name, runs,
-           fuzz_seed_count, seed);
+    printf("1..1\nok 1 - %s survives %" PRIu64 " mutations of %zu seeds, seed %" PRIu64 "\n",
+           name, runs, fuzz_seed_count, seed);
     return 0;
 }

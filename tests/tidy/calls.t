@@ -11,9 +11,11 @@ my %banned = (
     (map { $_ => 'no bound: use snprintf or memcpy' }
         qw(strcpy strcat stpcpy wcscpy wcscat sprintf vsprintf gets)),
     (map { $_ => 'silent truncation without an end: use snprintf' } qw(strncpy strncat)),
-    (map { $_ => 'no error: use strtol and look at the end' } qw(atoi atol atoll atof scanf fscanf)),
+    (map { $_ => 'no error: use strtol and look at the end' }
+        qw(atoi atol atoll atof scanf fscanf)),
     (map { $_ => 'a shell in between: use posix_spawn or fork and exec' } qw(system popen)),
-    (map { $_ => 'hidden state: use base/rng.h or strtok_r' } qw(rand srand random srandom drand48 strtok)),
+    (map { $_ => 'hidden state: use base/rng.h or strtok_r' }
+        qw(rand srand random srandom drand48 strtok)),
     (map { $_ => 'a race: use mkstemp or memfd_create' } qw(tmpnam tempnam mktemp)),
     (map { $_ => 'unbounded stack' } qw(alloca)),
     (map { $_ => 'shared buffer: use the _r form or snprintf' }

@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Tidy;
 
 my @compiler = split ' ', "$ENV{CC} -std=gnu11 $ENV{WARNING_CFLAGS} -Werror";
+my @strict = ($ENV{CC}, qw(-std=c99 -pedantic -Wall -Wextra -Werror));
 my @internal = split ' ', $ENV{INTERNAL_CPPFLAGS};
 my @public = ('-I' . srcdir() . '/include');
 
@@ -32,6 +33,5 @@ sub compile_internal {
 rule('each header compiles alone',
     map { compile_internal($_) } grep { !m{^include/|^bench/} } headers());
 rule('public headers compile as strict C99',
-    map { compile(srcdir() . "/$_", $ENV{CC}, qw(-std=c99 -pedantic -Wall -Wextra -Werror), @public) }
-        files(qr{^include/.*\.h$}));
+    map { compile(srcdir() . "/$_", @strict, @public) } files(qr{^include/.*\.h$}));
 rules_end();

@@ -24,8 +24,8 @@ sub packages_wanted {
 
 my %package = map { $_ => 1 } words('build-aux/packages');
 
-# What a tarball needs to build and test: a file that no list names is missing from it. The source of
-# a test is listed by the program's name.
+# What a tarball needs to build and test: a file that no list names is missing from it. The source
+# of a test is listed by the program's name.
 sub unlisted {
     my $pattern = qr/\.(?:c|h|t|pm|proto|map|tsp)$/;
     return grep { !$listed{$_} && !$listed{s/\.c$//r} } files($pattern);

@@ -43,7 +43,8 @@ sub library_offends {
     my ($include) = @_;
     my ($path, undef, $what, $quoted) = @$include;
     my ($folder) = $path =~ m{^libcpmp/([^/]+)/} or return "$path: not in a folder of libcpmp";
-    my $allowed = $library_may{$folder} or return "$path: tests/tidy/includes.t knows no folder $folder";
+    my $allowed = $library_may{$folder}
+        or return "$path: a folder that tests/tidy/includes.t does not know";
     return say_include($include, 'mpi.h is for mpi/ only')
         if $what eq 'mpi.h' && $folder ne 'mpi' && $folder ne 'type' && $folder ne 'coll';
     return () if !$quoted;
@@ -65,7 +66,8 @@ sub launcher_offends {
         return grep({ $_ eq $to } qw(base wire proto)) ? ()
             : say_include($include, 'proto may see base, wire and proto only');
     }
-    return say_include($include, 'agent and exec are two programs; they meet in control messages only')
+    return say_include($include,
+        'agent and exec are two programs; they meet in control messages only')
         if "$folder $to" eq 'agent exec' || "$folder $to" eq 'exec agent';
     return () if $launcher_folder{$to} || grep { $_ eq $to } @LOW;
     return say_include($include, "the launcher may see its own folders, @LOW only");
@@ -122,7 +124,8 @@ sub of { my ($top) = @_; return grep { $_->[0] =~ m{^$top/} } @includes }
 
 rule('libcpmp: base <- plat, wire <- ring <- p2p <- comm, type, coll, gvar, event <- mpi',
     map { library_offends($_) } of('libcpmp'));
-rule('the launcher sees base, plat, wire, ring and itself', map { launcher_offends($_) } of('launcher'));
+rule('the launcher sees base, plat, wire, ring and itself',
+    map { launcher_offends($_) } of('launcher'));
 rule('examples and bench see include/ only', map { user_offends($_) } of('examples'), of('bench'));
 rule('no two folders see each other', cycles());
 rule('a source includes its own header first', map { own_header_late($_) } files(qr/\.c$/));

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-3-Clause
-# What the world sees of libmpi.so.40: it needs libc and nothing else, and shows what it means to show.
+# What the world sees of libmpi.so.40: it needs libc and nothing else, and shows what it means to
+# show.
 use strict;
 use warnings;
 use FindBin;
@@ -27,13 +28,15 @@ sub exported {
 
 # The loader is part of libc; a sanitizer's runtime is there because this build asked for it.
 my $libc = qr/^(?:libc|ld-linux[\w-]*)\.so\.\d+$/;
-$libc = qr/$libc|^lib(?:asan|ubsan|tsan|gcc_s|m|pthread|dl|rt)\.so/ if $ENV{SANITIZER_CFLAGS} =~ /\S/;
+$libc = qr/$libc|^lib(?:asan|ubsan|tsan|gcc_s|m|pthread|dl|rt)\.so/
+    if $ENV{SANITIZER_CFLAGS} =~ /\S/;
 
 my @dynamic = dynamic($library);
 my @exported = exported();
 
 rule('libmpi.so needs libc only', grep { $_ !~ $libc } needed($library));
-rule('its name is libmpi.so.40', grep({ /\(SONAME\).*\[libmpi\.so\.40\]/ } @dynamic) ? () : @dynamic);
+rule('its name is libmpi.so.40',
+    grep({ /\(SONAME\).*\[libmpi\.so\.40\]/ } @dynamic) ? () : @dynamic);
 rule('a tool may put itself in front of it (no -Bsymbolic)', grep { /SYMBOLIC/ } @dynamic);
 rule('it exports cpmp_ and MPI_', (grep { /^cpmp_/ } @exported) ? () : 'no cpmp_',
     (grep { /^MPI_/ } @exported) ? () : 'no MPI_');

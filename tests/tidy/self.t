@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-3-Clause
-# The rules are awake: each is shown a small tree that breaks it, and must name the file that does; and
-# one that breaks none, where it must keep quiet. The same for tests/run and what it counts.
+# The rules are awake: each is shown a small tree that breaks it, and must name the file that does;
+# and one that breaks none, where it must keep quiet. The same for tests/run and what it counts.
 use strict;
 use warnings;
 use Cwd ();
@@ -61,7 +61,8 @@ my @offences = (
     ['includes', 'the launcher', 'launcher/agent/a.c', source('#include "exec/options.h"')],
     ['includes', 'the launcher', 'launcher/proto/a.c', source('#include "plat/clock.h"')],
     ['includes', 'examples', 'examples/a.c', source('#include "base/list.h"')],
-    ['includes', 'a source', 'libcpmp/base/list.c', source('#include <stdio.h>', '#include "base/list.h"')],
+    ['includes', 'a source', 'libcpmp/base/list.c',
+        source('#include <stdio.h>', '#include "base/list.h"')],
     ['calls', 'no banned', 'launcher/exec/a.c', source('void f(char *s) { strcpy(s, "x"); }')],
     ['calls', 'no banned', 'examples/a.c', source('int f(char *s) { return system(s); }')],
     ['calls', 'tests wait', 'tests/unit/a.c', source('void f(void) { usleep(1000); }')],
@@ -91,12 +92,14 @@ my @offences = (
 
 # What stands beside the offender, and offends nobody.
 my %clean = (
-    'libcpmp/base/list.h' => header('CPI_BASE_LIST_H', "struct cpi_list { struct cpi_list *next; };\n"),
+    'libcpmp/base/list.h' => header('CPI_BASE_LIST_H',
+        "struct cpi_list { struct cpi_list *next; };\n"),
     'libcpmp/base/other.c' => source('int cpi_other(void);', 'int cpi_other(void)', '{',
         '    return 0;  /* strcpy() and rand() in a comment */', '}'),
     'libcpmp/plat/clock.h' => header('CPI_PLAT_CLOCK_H', "int cpi_clock(void);\n"),
     'launcher/exec/options.h' => header('CPI_EXEC_OPTIONS_H', "int options_parse(void);\n"),
-    'launcher/agent/fine.c' => source('const char *fine_text(void);', 'const char *fine_text(void)', '{',
+    'launcher/agent/fine.c' => source('const char *fine_text(void);',
+        'const char *fine_text(void)', '{',
         '    return "do not system(me)";', '}'),
     'include/cpmp.h' => header('CPMP_H', "int cpmp_init(void);\n"),
 );
@@ -105,7 +108,8 @@ sub compile_all {
     my ($top) = @_;
     for my $path (map { s{^\Q$top\E/}{}r } glob "$top/libcpmp/*/*.c $top/launcher/*/*.c") {
         (my $object = $path) =~ s/\.c$/.o/;
-        system("$ENV{CC} -w -c -o '$top/$object' '$top/$path'") == 0 or die "$path does not compile\n";
+        system("$ENV{CC} -w -c -o '$top/$object' '$top/$path'") == 0
+            or die "$path does not compile\n";
     }
     return;
 }

@@ -38,7 +38,8 @@ sub lines_too_long {
 }
 
 # A header for users is read as a manual, so it may be long.
-rule('functions have at most ' . FUNCTION_LINES_MAX . ' lines', map { functions_too_long($_) } c_files());
+rule('functions have at most ' . FUNCTION_LINES_MAX . ' lines',
+    map { functions_too_long($_) } c_files());
 rule('sources have at most ' . SOURCE_LINES_MAX . ' lines',
     map { file_too_long($_, SOURCE_LINES_MAX) } files(qr/\.c$/));
 rule('headers have at most ' . HEADER_LINES_MAX . ' lines',

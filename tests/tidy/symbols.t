@@ -9,16 +9,16 @@ use Tidy;
 
 my @clock = qw(time clock clock_gettime gettimeofday clock_nanosleep nanosleep usleep sleep times
     timer_create timerfd_create ftime);
-my @socket = qw(socket socketpair connect bind listen accept accept4 send sendto sendmsg sendmmsg recv
-    recvfrom recvmsg recvmmsg getaddrinfo getsockopt setsockopt);
+my @socket = qw(socket socketpair connect bind listen accept accept4 send sendto sendmsg sendmmsg
+    recv recvfrom recvmsg recvmmsg getaddrinfo getsockopt setsockopt);
 my @thread = qw(pthread_create thrd_create clone clone3);
 my @random = qw(rand srand random srandom rand_r random_r drand48 lrand48 getrandom getentropy
     arc4random);
-my @file = qw(open open64 openat openat64 creat fopen fopen64 fdopen freopen read write readv writev pread
-    pwrite close pipe pipe2 dup dup2 dup3 fcntl fcntl64 ioctl poll ppoll select epoll_create1 epoll_ctl
-    epoll_wait epoll_pwait eventfd fwrite fread fputs fputc puts putchar putc printf fprintf vfprintf
-    vprintf dprintf vdprintf perror __printf_chk __fprintf_chk __vfprintf_chk stdout stderr stdin unlink
-    rename stat fstat lstat opendir);
+my @file = qw(open open64 openat openat64 creat fopen fopen64 fdopen freopen read write readv
+    writev pread pwrite close pipe pipe2 dup dup2 dup3 fcntl fcntl64 ioctl poll ppoll select
+    epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd fwrite fread fputs fputc puts putchar
+    putc printf fprintf vfprintf vprintf dprintf vdprintf perror __printf_chk __fprintf_chk
+    __vfprintf_chk stdout stderr stdin unlink rename stat fstat lstat opendir);
 my @process = qw(fork vfork execve execv execvp execvpe posix_spawn posix_spawnp waitpid wait wait4
     waitid kill syscall mmap mmap64 munmap mprotect memfd_create shm_open prctl sched_yield
     sched_getaffinity sigaction signal futex getpid getppid gettid);
@@ -33,8 +33,8 @@ sub calls {
     return @found;
 }
 
-# Library names begin with cpi_ inside and cpmp_, MPI_ or ompi_ outside; a launcher module's with the
-# name of its file or folder, so that a reader of a call knows where to look.
+# Library names begin with cpi_ inside and cpmp_, MPI_ or ompi_ outside; a launcher module's with
+# the name of its file or folder, so that a reader of a call knows where to look.
 sub library_names {
     my @found;
     for my $object (@_) {
@@ -48,9 +48,9 @@ sub launcher_names {
     my @found;
     for my $object (@_) {
         my ($folder, $file) = $object->[0] =~ m{^launcher/(.+?)/([^/]+)\.o$} or next;
-        (my $main = $folder) =~ s{.*/}{};
-        push @found, map { "$object->[0]: $_ begins with neither ${file}_ nor ${main}_" }
-            grep { !/^(?:\Q$file\E|\Q$main\E)(?:_|$)/ && $_ ne 'main' } defined_symbols($object->[1]);
+        my %word = map { $_ => 1 } $folder =~ s{.*/}{}r, split(/_/, $file), $file;
+        push @found, map { "$object->[0]: $_ begins with none of " . join ', ', sort keys %word }
+            grep { !$word{ s/_.*//r } && $_ ne 'main' } defined_symbols($object->[1]);
     }
     return @found;
 }

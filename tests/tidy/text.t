@@ -8,7 +8,8 @@ use lib "$FindBin::Bin/lib";
 use Tidy;
 
 # Data, texts for people, and formats whose first line is not ours.
-my $no_licence_line = qr/\.(?:md|tsp|scd|csv|json|txt|svg)$|^LICENSE$|^tests\/(?:fuzz|system|unit)\/\w+\//;
+my $no_licence_line = qr{\.(?:md|tsp|scd|csv|json|txt|svg)$|^LICENSE$
+    |^tests/(?:fuzz|system|unit)/\w+/}x;
 
 sub licence_missing {
     my ($path) = @_;
@@ -20,7 +21,8 @@ sub licence_missing {
 sub lines_matching {
     my ($path, $pattern) = @_;
     my @lines = lines($path);
-    return map { "$path:" . ($_ + 1) . ": $lines[$_]" } grep { $lines[$_] =~ $pattern } 0 .. $#lines;
+    return map { "$path:" . ($_ + 1) . ": $lines[$_]" }
+        grep { $lines[$_] =~ $pattern } 0 .. $#lines;
 }
 
 # The guard comes before anything else, so that a second inclusion costs nothing.
@@ -41,12 +43,14 @@ sub guard_wrong {
 
 # Written in two parts here, so that this file itself does not offend.
 my $unfinished = join '|', map { "\\b$_\\b" } 'TO' . 'DO', 'FIX' . 'ME', 'X' . 'XX', 'HA' . 'CK';
-my $machine = join '|', '/ho' . 'me/\w', '/ro' . 'ot/', '/wo' . 'rk/', '/tmp/bui' . 'ld', '/tmp/te' . 'am';
+my $machine = join '|', '/ho' . 'me/\w', '/ro' . 'ot/', '/wo' . 'rk/', '/tmp/bui' . 'ld',
+    '/tmp/te' . 'am';
 
 my @written = grep { !/\.tsp$/ && $_ ne 'LICENSE' } files(qr/./);
 my @code_like = grep { !/\.md$/ } @written;
 
-rule('the licence line comes first', map { licence_missing($_) } grep { $_ !~ $no_licence_line } @written);
+rule('the licence line comes first', map { licence_missing($_) }
+    grep { $_ !~ $no_licence_line } @written);
 rule('headers begin with their guard', map { guard_wrong($_) } headers());
 rule('nothing is left undone', map { lines_matching($_, qr/$unfinished/) } @code_like);
 rule('no path of one machine', map { lines_matching($_, qr/$machine/) } @written);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "agent_driver.h"
+#include "process/descendants.h"
 
 static int
 setup(void **state)
@@ -378,24 +379,23 @@ sigterm_ends_the_lease_too(void **state)
     expect_gone(number_after(driver->ranks[0].out, "daemon "));
 }
 
-/* Nobody is left to kill the daemon but the launcher, which the kernel makes its parent. */
+/* What the ranks had started becomes the launcher's, for the launcher to kill. */
 static void
 ranks_die_with_an_agent_that_is_killed(void **state)
 {
     struct driver *driver = *state;
-    pid_t daemon;
 
     driver_start_script(driver, 2, CONTROL_STDIN_NONE, sleepers);
     driver_wait_text(driver, 0, "up");
     driver_wait_text(driver, 1, "up");
-    daemon = number_after(driver->ranks[0].out, "daemon ");
     kill(driver->pid, SIGKILL);
     driver_wait_bool(driver, &driver->ended);
     assert_int_equal(SIGKILL, WTERMSIG(driver_agent_status(driver)));
     assert_int_equal(driver->ranks[0].pid, waitpid(driver->ranks[0].pid, NULL, 0));
     assert_int_equal(driver->ranks[1].pid, waitpid(driver->ranks[1].pid, NULL, 0));
-    assert_int_equal(0, kill(daemon, SIGKILL));
-    assert_int_equal(0, kill(number_after(driver->ranks[1].out, "daemon "), SIGKILL));
+    assert_int_equal(4, descendants_signal(SIGKILL, 0, NULL, 0));
+    driver_expect_no_children();
+    expect_gone(number_after(driver->ranks[0].out, "daemon "));
 }
 
 /* --- messages that break the rules --- */

@@ -36,9 +36,9 @@ sub files {
     my ($pattern) = @_;
     if (!@all) {
         my $top = srcdir();
-        my @roots = grep { -e "$top/$_" } qw(.ci ARCHITECTURE.md CODING.md LICENSE Makefile.am README.md
-            autogen.sh bench build-aux/packages configure.ac cpmp.pc.in doc examples include launcher
-            libcpmp quickstart tests);
+        my @roots = grep { -e "$top/$_" } qw(.ci ARCHITECTURE.md CODING.md LICENSE Makefile.am
+            README.md autogen.sh bench build-aux/packages configure.ac cpmp.pc.in doc examples
+            include launcher libcpmp quickstart tests);
         find({ no_chdir => 1, wanted => sub {
             (my $path = $_) =~ s{^\Q$top\E/}{};
             if (m{/(?:\.libs|\.deps)$} || m{/tests/(?:log|trash)$}) {
@@ -104,7 +104,8 @@ sub nm_read {
     my @symbols = map { /^(\S+) (\S)/ ? $1 : () } <$pipe>;
     close $pipe or die "Tidy: nm could not read $path\n";
     # Sanitizers bring names of their own.
-    return [ grep { !/^(?:_*(?:asan|ubsan|tsan|sanitizer|odr_asan)|\.)/ } map { s{@.*}{}r } @symbols ];
+    return [ grep { !/^(?:_*(?:asan|ubsan|tsan|sanitizer|odr_asan)|\.)/ }
+        map { s{@.*}{}r } @symbols ];
 }
 
 sub undefined_symbols { return nm($_[0], '--undefined-only') }

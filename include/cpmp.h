@@ -13,7 +13,8 @@
  * Every function returns CPMP_OK (0) or a negative error code from CPMP_ERROR_MAP unless it says
  * otherwise. Outputs are set on success only. Pointers handed in are not kept after the call
  * returns, except the buffers of cpmp_isend and cpmp_irecv, which belong to the library until the
- * request is done. Call from one thread at a time. A call that waits sleeps: it does not burn a core.
+ * request is done. Call from one thread at a time. A call that waits sleeps: it does not burn a
+ * core.
  *
  * Terms (global variable, partial result) are those of PPP2P, section 2.2.
  */
@@ -71,13 +72,13 @@ typedef struct cpmp_status {
  * cpmp_test that finds it done. */
 typedef struct cpmp_request cpmp_request;
 
-/* --- the job ----------------------------------------------------------------------------------- */
+/* --- the job ----------------------------------------------------------------------------- */
 
 /* Join the job this process was started for; alone, become a job of one rank. Once per process. */
 int cpmp_init(void);
 
-/* Leave the job, after everything this rank sent has gone out. No other call may follow. A rank that
- * exits without it is reported by the launcher as lost. */
+/* Leave the job, after everything this rank sent has gone out. No other call may follow. A rank
+ * that exits without it is reported by the launcher as lost. */
 int cpmp_end(void);
 
 /* This rank's number, 0 … cpmp_size() - 1; CPMP_ESTATE outside init … end. */
@@ -92,7 +93,8 @@ int cpmp_peer(void);
 /* How many peers the job runs on. */
 int cpmp_peers(void);
 
-/* Capacity that this rank's peer gives the job, in cores (2.0: two whole cores; 0.5: half of one). */
+/* Capacity that this rank's peer gives the job, in cores (2.0: two whole cores; 0.5: half of
+ * one). */
 double cpmp_capacity(void);
 
 /* Seconds since an arbitrary moment; monotonic on one peer. */
@@ -101,15 +103,16 @@ double cpmp_time(void);
 /* Text of an error code; never NULL, static. */
 const char *cpmp_strerror(int error);
 
-/* End the whole job: every rank is stopped, the launcher prints `message` (may be NULL) and exits with
- * `exit_code` (1 … 255). Does not return. */
+/* End the whole job: every rank is stopped, the launcher prints `message` (may be NULL) and exits
+ * with `exit_code` (1 … 255). Does not return. */
 #if defined(__GNUC__)
 __attribute__((noreturn))
 #endif
 void cpmp_abort(int exit_code, const char *message);
 
 /* --- messages: bytes with a tag ----------------------------------------------------------------
- * Between two ranks messages arrive in the order sent; a receive takes the earliest that matches. */
+ * Between two ranks messages arrive in the order sent; a receive takes the earliest that
+ * matches. */
 
 /* Send `bytes` bytes to rank `dest`; returns when `buf` may be used again (short messages: at once;
  * long ones: when the receiver has taken them). */
@@ -119,18 +122,21 @@ int cpmp_send(const void *buf, size_t bytes, int dest, int tag);
  * CPMP_ANY_TAG. `status` may be NULL. A longer message is cut and gives CPMP_ETRUNC. */
 int cpmp_recv(void *buf, size_t capacity_bytes, int source, int tag, cpmp_status *status);
 
-/* As cpmp_send and cpmp_recv, but return at once with a request; leave `buf` alone until it is done. */
+/* As cpmp_send and cpmp_recv, but return at once with a request; leave `buf` alone until it is
+ * done. */
 int cpmp_isend(const void *buf, size_t bytes, int dest, int tag, cpmp_request **request_p);
 int cpmp_irecv(void *buf, size_t capacity_bytes, int source, int tag, cpmp_request **request_p);
 
-/* Wait until *request_p is done, free it and set it to NULL. NULL is done already. The result is the
- * operation's own. */
+/* Wait until *request_p is done, free it and set it to NULL. NULL is done already. The result is
+ * the operation's own. */
 int cpmp_wait(cpmp_request **request_p, cpmp_status *status);
 
-/* cpmp_wait for `count` requests. `statuses` is NULL or an array of `count`. The first error counts. */
+/* cpmp_wait for `count` requests. `statuses` is NULL or an array of `count`. The first error
+ * counts. */
 int cpmp_wait_all(int count, cpmp_request *requests[], cpmp_status *statuses);
 
-/* Make progress; if *request_p is done, set *done_p to 1 and do as cpmp_wait does, else set it to 0. */
+/* Make progress; if *request_p is done, set *done_p to 1 and do as cpmp_wait does, else set it to
+ * 0. */
 int cpmp_test(cpmp_request **request_p, int *done_p, cpmp_status *status);
 
 /* Wait until a message that matches could be received, and tell its length; it stays. */
@@ -143,7 +149,7 @@ int cpmp_iprobe(int source, int tag, int *found_p, cpmp_status *status);
  * then in a long computation. Never waits. */
 int cpmp_poll(void);
 
-/* --- collectives: every rank calls them, in the same order ------------------------------------- */
+/* --- collectives: every rank calls them, in the same order ------------------------------- */
 
 /* Return when every rank has called it. */
 int cpmp_barrier(void);
@@ -158,8 +164,8 @@ typedef enum cpmp_type {
 typedef enum cpmp_op { CPMP_SUM, CPMP_PROD, CPMP_MIN, CPMP_MAX } cpmp_op;
 
 /* out[i] = in[i] of rank 0 op in[i] of rank 1 op …, in rank order (so the result is the same to the
- * bit on every run), for i < count. `out` is set at `root`, or everywhere with CPMP_ALL; elsewhere it
- * may be NULL. `in` and `out` are `count` elements each and may be the same. */
+ * bit on every run), for i < count. `out` is set at `root`, or everywhere with CPMP_ALL; elsewhere
+ * it may be NULL. `in` and `out` are `count` elements each and may be the same. */
 int cpmp_reduce(const void *in, void *out, size_t count, cpmp_type type, cpmp_op op, int root);
 
 /* --- global variables ---------------------------------------------------------------------------
@@ -172,8 +178,9 @@ typedef struct cpmp_var cpmp_var;
 
 #define CPMP_VAR_BYTES_MAX (1u << 20) /* the largest variable */
 
-/* Open the variable `name`. The first rank to open it makes it, `bytes` long, with a copy of `initial`
- * (NULL: zeros); for later ones `bytes` must agree (CPMP_ESIZE) and `initial` is not looked at. */
+/* Open the variable `name`. The first rank to open it makes it, `bytes` long, with a copy of
+ * `initial` (NULL: zeros); for later ones `bytes` must agree (CPMP_ESIZE) and `initial` is not
+ * looked at. */
 int cpmp_var_open(const char *name, size_t bytes, const void *initial, cpmp_var **var_p);
 
 /* Free the handle; the variable lives as long as the job. NULL is allowed. */
@@ -185,18 +192,19 @@ int cpmp_var_read(cpmp_var *var, void *value, uint64_t *version_p);
 /* Replace the value. */
 int cpmp_var_write(cpmp_var *var, const void *value, uint64_t *version_p);
 
-/* Changes `value` (`bytes` long) in place. Returns 0 to commit, other than 0 to leave the variable as
- * it was. Runs again with the newer value when another rank was faster, so it may do nothing else. */
+/* Changes `value` (`bytes` long) in place. Returns 0 to commit, other than 0 to leave the variable
+ * as it was. Runs again with the newer value when another rank was faster, so it may do nothing
+ * else. */
 typedef int cpmp_update_fn(void *value, size_t bytes, void *arg);
 
-/* Atomic read, change by `update`, write. No rank ever holds a lock: the change is committed only if
- * the version is still the one that was read, else tried again. `value` (may be NULL) and `version_p`
- * get what is in force after the call. */
+/* Atomic read, change by `update`, write. No rank ever holds a lock: the change is committed only
+ * if the version is still the one that was read, else tried again. `value` (may be NULL) and
+ * `version_p` get what is in force after the call. */
 int cpmp_var_update(cpmp_var *var, cpmp_update_fn *update, void *arg, void *value,
                     uint64_t *version_p);
 
-/* If the value equals `expected`, replace it by `desired`. `seen` (may be NULL) gets the value before
- * the call; *swapped_p tells whether it was replaced. */
+/* If the value equals `expected`, replace it by `desired`. `seen` (may be NULL) gets the value
+ * before the call; *swapped_p tells whether it was replaced. */
 int cpmp_var_compare_swap(cpmp_var *var, const void *expected, const void *desired, void *seen,
                           int *swapped_p);
 
@@ -233,13 +241,13 @@ int cpmp_emit_text(const char *topic, const char *format, ...);
 
 typedef void cpmp_event_fn(const cpmp_event *event, void *arg);
 
-/* Have `callback` run for each event on `topic` (NULL: all) that any rank, this one too, emits after
- * the subscription is known to it; after a barrier it is. It runs inside a call of this library (any
- * that waits, cpmp_test or cpmp_poll) and may emit and send, but not wait. */
+/* Have `callback` run for each event on `topic` (NULL: all) that any rank, this one too, emits
+ * after the subscription is known to it; after a barrier it is. It runs inside a call of this
+ * library (any that waits, cpmp_test or cpmp_poll) and may emit and send, but not wait. */
 int cpmp_subscribe(const char *topic, cpmp_event_fn *callback, void *arg);
 
-/* Tell how far this rank is: `done` of `total` units (total 0: unknown). Feeds the launcher's status
- * line; cheap enough to call often. */
+/* Tell how far this rank is: `done` of `total` units (total 0: unknown). Feeds the launcher's
+ * status line; cheap enough to call often. */
 int cpmp_progress(uint64_t done, uint64_t total);
 
 #ifdef __cplusplus

@@ -83,16 +83,32 @@ static void shuffle_circle(struct ga *ga)
     }
 }
 
+/* Is there an edge between them in the tour that is loaded in the search? */
+static inline bool is_edge(const struct ga *ga, int a, int b)
+{
+    int apart = abs(ga->search.position[a] - ga->search.position[b]);
+    return apart == 1 || apart == ga->instance->cities - 1;
+}
+
+/* How many edges of `parent` the child, loaded in the search, has not. */
+static int differences_from(const struct ga *ga, const int32_t *parent)
+{
+    int n = ga->instance->cities, differences = 0;
+
+    for (int i = 0, from = parent[n - 1]; i < n; from = parent[i++]) {
+        differences += !is_edge(ga, from, parent[i]);
+    }
+    return differences;
+}
+
 /* Queue the cities of the child, loaded in the search, that have an edge which `parent` has not:
  * all else around them was a local optimum already. Returns how many there are. */
 static int push_differences(struct ga *ga, const int32_t *parent)
 {
     int n = ga->instance->cities, pushed = 0;
-    const int32_t *position = ga->search.position;
 
     for (int i = 0, from = parent[n - 1]; i < n; from = parent[i++]) {
-        int apart = abs(position[from] - position[parent[i]]);
-        if (apart != 1 && apart != n - 1) {
+        if (!is_edge(ga, from, parent[i])) {
             /* An edge lost: both its ends have a new one. */
             search_push(&ga->search, from);
             search_push(&ga->search, parent[i]);
@@ -166,11 +182,15 @@ bool ga_step(struct ga *ga)
     if (ga->turn == 0) {
         shuffle_circle(ga);
     }
-    int parent = ga->circle[ga->turn], other = ga->circle[(ga->turn + 1) % population];
-    breed(ga, &ga->tour[parent], &ga->tour[other], &ga->tour[population]);
-    if (ga->tour[population].length < ga->tour[parent].length) {
+    int a = ga->circle[ga->turn], b = ga->circle[(ga->turn + 1) % population];
+    breed(ga, &ga->tour[a], &ga->tour[b], &ga->tour[population]);
+    /* Crowding: without it a tour much better than the rest, as an immigrant may be, would fill the
+     * island with tours like itself in a few generations. */
+    int nearer = differences_from(ga, ga->tour[b].city) < differences_from(ga, ga->tour[a].city)
+        ? b : a;
+    if (ga->tour[population].length < ga->tour[nearer].length) {
         ga->stuck_since = ga->generations;
-        replace(ga, parent);
+        replace(ga, nearer);
     }
     return end_turn(ga);
 }

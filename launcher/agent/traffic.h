@@ -3,8 +3,8 @@
 #define CPI_AGENT_TRAFFIC_H
 
 /*
- * What moves frames in an agent, as one part: the fabric (only in a job of several peers), the router
- * and the services, driven by one descriptor in the loop.
+ * What moves frames in an agent, as one part: the fabric (only in a job of several peers), the
+ * router and the services, driven by one descriptor in the loop.
  */
 
 #include <uv.h>
@@ -25,18 +25,19 @@ struct traffic {
     uv_poll_t poll;
 };
 
-/* Opens the fabric of a job of several peers; nothing for one peer. On failure `why` (FABRIC_WHY_MAX bytes)
- * is for people. Errors: fabric_open's. */
+/* Opens the fabric of a job of several peers; nothing for one peer. On failure `why`
+ * (FABRIC_WHY_MAX bytes) is for people. Errors: fabric_open's. */
 int traffic_listen(struct traffic *traffic, const struct job *job, char *why);
 
 /* What goes into Ready.fabric_address; "" without a fabric. */
 const char *traffic_address(const struct traffic *traffic);
 
-/* Starts the router on the job's segment and connects to the other peers. CPMP_EINVAL: an address is none;
- * CPMP_ENOMEM, CPMP_ESYS. */
+/* Starts the router on the job's segment and connects to the other peers. CPMP_EINVAL: an address
+ * is none; CPMP_ENOMEM, CPMP_ESYS. */
 int traffic_start(struct traffic *traffic, uv_loop_t *loop, struct control_stream *stream);
 
-/* Takes in whatever ranks have written by now, so that what a rank said comes before its end is told. */
+/* Takes in whatever ranks have written by now, so that what a rank said comes before its end is
+ * told. */
 void traffic_settle(struct traffic *traffic);
 
 /* A rank's process is gone. */

@@ -147,7 +147,7 @@ rank_fail(struct exec_job *job, struct exec_rank *rank, int code)
     if (rank->failed)
         return;
     rank->failed = true;
-    rank->failed_code = code;
+    rank->failed_code = code > 0 && code < 256 ? code : 1;
     job->failures++;
 }
 

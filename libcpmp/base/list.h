@@ -3,8 +3,8 @@
 #define CPI_BASE_LIST_H
 
 /*
- * Doubly linked list with the links inside the members (circular, with a head). A member that is in no
- * list has been unlinked by cpi_list_remove or set up by cpi_list_init.
+ * Doubly linked list with the links inside the members (circular, with a head). A member that is in
+ * no list has been unlinked by cpi_list_remove or set up by cpi_list_init.
  */
 
 #include <stdbool.h>

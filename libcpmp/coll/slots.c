@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "coll/slots.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,10 @@
 #define BCAST_MAX     (64u << 10)
 #define REDUCE_MAX    (256u << 10)
 #define ALLREDUCE_MAX (256u << 10)
+
+#define GATHER_MAX    (256u << 10)
+#define ALLGATHER_MAX (256u << 10)
+#define ALLTOALL_ROUNDS 64u
 
 /* Up to so many bytes a broadcast shares its round with others of the same root. */
 #define BCAST_SHORT 1024u
@@ -71,14 +76,6 @@ fold_slots(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t count,
         free(blocks);
 }
 
-/* This rank's whole contribution. */
-static void
-contribute(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t count)
-{
-    pack_to(cpi_slot_payload(slots, slots->rank), a->send, count, a->send_type, 0,
-            count * a->send_type->size);
-}
-
 /* All come, then all may read. */
 static void
 meet(struct cpi_slots *slots)
@@ -101,9 +98,10 @@ static void
 bcast_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t position, size_t bytes)
 {
     bool at_root = slots->rank == a->root;
-    char *slot = cpi_slot_payload(slots, a->root);
+    char *slot;
 
     cpi_round_begin(slots, CPI_ROUND_FROM, at_root);
+    slot = cpi_slot_payload(slots, a->root);
     if (at_root) {
         pack_to(slot, a->recv, a->recv_count, a->recv_type, position, bytes);
         cpi_round_release(slots);
@@ -140,10 +138,11 @@ reduce_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t star
 static void
 allreduce_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t start, size_t count)
 {
-    char *result = cpi_slot_payload(slots, 0);
     size_t size = a->send_type->size;
+    char *result;
 
     cpi_round_begin(slots, CPI_ROUND_SYNC, true);
+    result = cpi_slot_payload(slots, 0);
     pack_to(cpi_slot_payload(slots, slots->rank), a->send, a->send_count, a->send_type,
             start * size, count * size);
     if (cpi_round_arrive(slots)) {
@@ -182,57 +181,87 @@ run_rounds(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t count,
 {
     size_t most = CPI_SLOT_PAYLOAD_BYTES / size;
 
+    assert(most > 0);
     for (size_t at = 0; at < count; at += most)
         round(slots, a, at, count - at < most ? count - at : most);
 }
 
+/* How much of a block of `bytes` there is from `position` on, at most `most`. */
+static size_t
+part_of(size_t bytes, size_t position, size_t most)
+{
+    if (position >= bytes)
+        return 0;
+    return bytes - position < most ? bytes - position : most;
+}
+
+/* Everybody's block, or as much of it as a slot holds, from the slots to where it belongs. */
 static void
-run_gather(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t bytes)
+read_blocks(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t position)
+{
+    for (int i = 0; i < slots->size; i++) {
+        struct cpi_payload to = cpi_args_recv_block(a, i);
+
+        if (i != slots->rank || !a->in_place)
+            cpi_payload_write(&to, position, cpi_slot_payload(slots, i),
+                              part_of(to.bytes, position, CPI_SLOT_PAYLOAD_BYTES));
+    }
+}
+
+static void
+gather_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t position, size_t bytes)
 {
     cpi_round_begin(slots, CPI_ROUND_TO_ROOT, true);
     if (!a->in_place)
-        contribute(slots, a, a->send_count);
+        pack_to(cpi_slot_payload(slots, slots->rank), a->send, a->send_count, a->send_type,
+                position, bytes);
     cpi_round_arrive(slots);
     if (slots->rank == a->root) {
         cpi_round_wait_full(slots);
-        for (int i = 0; i < slots->size; i++) {
-            struct cpi_payload to = cpi_args_recv_block(a, i);
-
-            if (i != slots->rank || !a->in_place)
-                cpi_payload_write(&to, 0, cpi_slot_payload(slots, i), bytes);
-        }
+        read_blocks(slots, a, position);
         cpi_round_release(slots);
     }
     cpi_round_end(slots);
 }
 
 static void
-run_allgather(struct cpi_slots *slots, const struct cpi_coll_args *a)
+allgather_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t position,
+                size_t bytes)
 {
     cpi_round_begin(slots, CPI_ROUND_READ, true);
-    contribute(slots, a, a->send_count);
+    pack_to(cpi_slot_payload(slots, slots->rank), a->send, a->send_count, a->send_type, position,
+            bytes);
     meet(slots);
-    for (int i = 0; i < slots->size; i++) {
-        struct cpi_payload to = cpi_args_recv_block(a, i);
-
-        if (i != slots->rank || !a->in_place)
-            cpi_payload_write(&to, 0, cpi_slot_payload(slots, i), to.bytes);
-    }
+    read_blocks(slots, a, position);
     cpi_round_end(slots);
 }
 
-static void
-run_alltoall(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t bytes)
+/* A slot holds a part of the block for each rank. */
+static size_t
+alltoall_part(const struct cpi_comm *comm)
 {
-    size_t at = (size_t)slots->rank * bytes;
+    return CPI_SLOT_PAYLOAD_BYTES / (size_t)comm->size;
+}
+
+static void
+alltoall_round(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t position,
+               size_t bytes)
+{
+    size_t place = (size_t)slots->rank * bytes;
+    char *own;
 
     cpi_round_begin(slots, CPI_ROUND_READ, true);
-    contribute(slots, a, a->send_count * (size_t)slots->size);
+    own = cpi_slot_payload(slots, slots->rank);
+    for (int i = 0; i < slots->size; i++) {
+        struct cpi_payload from = cpi_args_send_block(a, i);
+
+        cpi_payload_read(&from, position, own + (size_t)i * bytes, bytes);
+    }
     meet(slots);
     for (int i = 0; i < slots->size; i++) {
         struct cpi_payload to = cpi_args_recv_block(a, i);
 
-        cpi_payload_write(&to, 0, cpi_slot_payload(slots, i) + at, bytes);
+        cpi_payload_write(&to, position, cpi_slot_payload(slots, i) + place, bytes);
     }
     cpi_round_end(slots);
 }
@@ -253,7 +282,8 @@ run_part(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t start, s
         cpi_engine_abort(1, "out of memory in a reduction");
     blocks = (char **)(void *)copies;
     cpi_round_begin(slots, CPI_ROUND_READ, true);
-    contribute(slots, a, a->send_count);
+    pack_to(cpi_slot_payload(slots, slots->rank), a->send, a->send_count, a->send_type, 0,
+            CPI_SLOT_PAYLOAD_BYTES);
     meet(slots);
     for (size_t i = 0; i < n; i++) {
         blocks[i] = copies + head + i * bytes;
@@ -312,14 +342,14 @@ fits(enum cpi_coll_kind kind, const struct cpi_coll_args *a, size_t bytes)
     case CPI_COLL_ALLREDUCE:
         return bytes <= ALLREDUCE_MAX && a->send_type->size <= CPI_SLOT_PAYLOAD_BYTES;
     case CPI_COLL_GATHER:
+        return bytes <= GATHER_MAX;
     case CPI_COLL_REDUCE_SCATTER:
     case CPI_COLL_SCAN:
         return bytes <= CPI_SLOT_PAYLOAD_BYTES;
     case CPI_COLL_ALLTOALL:
-        return bytes <= CPI_SLOT_PAYLOAD_BYTES / size;
+        return bytes <= ALLTOALL_ROUNDS * alltoall_part(a->comm);
     case CPI_COLL_ALLGATHER:
-        return bytes <= size * CPI_SLOT_PAYLOAD_BYTES &&
-               largest_block(a, bytes) <= CPI_SLOT_PAYLOAD_BYTES;
+        return bytes <= size * ALLGATHER_MAX && largest_block(a, bytes) <= ALLGATHER_MAX;
     default:
         return false;
     }
@@ -346,13 +376,13 @@ run_kind(enum cpi_coll_kind kind, struct cpi_slots *slots, const struct cpi_coll
         run_rounds(slots, a, a->send_count, a->send_type->size, allreduce_round);
         break;
     case CPI_COLL_GATHER:
-        run_gather(slots, a, bytes);
+        run_rounds(slots, a, bytes, 1, gather_round);
         break;
     case CPI_COLL_ALLGATHER:
-        run_allgather(slots, a);
+        run_rounds(slots, a, largest_block(a, bytes), 1, allgather_round);
         break;
     case CPI_COLL_ALLTOALL:
-        run_alltoall(slots, a, bytes);
+        run_rounds(slots, a, bytes, (size_t)slots->size, alltoall_round);
         break;
     case CPI_COLL_REDUCE_SCATTER:
         run_reduce_scatter(slots, a);

@@ -16,7 +16,7 @@
  *   READ    the same, and then all read all slots. Allgather, alltoall, scan.
  *   TO_ROOT all come and go on; the root waits for the last one, reads all slots, releases. Reduce.
  *   FROM    the root writes its slot and releases at once; a rank arrives when it has read it.
- * Bcast.
+ *           Bcast.
  *
  * What a slot holds must not be overwritten before its readers are done. Nobody takes part in round
  * n before all have arrived in round n − 2 (in FROM: have read). Before writing in round n,

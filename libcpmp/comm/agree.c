@@ -7,7 +7,8 @@
 
 #include "p2p/p2p.h"
 
-/* Sends to the rank `distance` before and receives from the one `distance` after, around the circle. */
+/* Sends to the rank `distance` before and receives from the one `distance` after, around the
+ * circle. */
 static int
 exchange(const struct cpi_circle *circle, int distance, const void *out, size_t out_bytes, void *in,
          size_t in_bytes)

@@ -17,10 +17,12 @@ struct cpi_circle {
     int tag;
 };
 
-/* all[i × bytes …] = `mine` of rank i, everywhere. Bruck: ⌈log2 n⌉ rounds, (n − 1) × bytes received. */
+/* all[i × bytes …] = `mine` of rank i, everywhere. Bruck: ⌈log2 n⌉ rounds, (n − 1) × bytes
+ * received. */
 int cpi_circle_gather(const struct cpi_circle *circle, const void *mine, size_t bytes, void *all);
 
-/* words[i] = AND over all ranks of words[i]. Dissemination: ⌈log2 n⌉ rounds (AND may count a rank twice). */
+/* words[i] = AND over all ranks of words[i]. Dissemination: ⌈log2 n⌉ rounds (AND may count a rank
+ * twice). */
 int cpi_circle_and(const struct cpi_circle *circle, uint64_t *words, size_t count);
 
 #endif

@@ -11,8 +11,8 @@
 
 #define CONTEXT_WORDS (CPI_CONTEXTS_MAX / 64)
 
-/* Tag of the messages that make communicators, within the collective context of the parent: above all
- * tags that collectives use there. create_group's users choose their own, below it. */
+/* Tag of the messages that make communicators, within the collective context of the parent: above
+ * all tags that collectives use there. create_group's users choose their own, below it. */
 #define AGREE_TAG 0x7fffffff
 
 /* Contexts of the communicators that are there from the start. */
@@ -20,8 +20,8 @@
 #define CONTEXT_SELF   2u
 #define CONTEXT_NATIVE 4u
 
-/* Context ids taken at this rank: one bit each. A new communicator takes the lowest that is free at all
- * its members; id i stands for contexts 2i and 2i + 1. */
+/* Context ids taken at this rank: one bit each. A new communicator takes the lowest that is free at
+ * all its members; id i stands for contexts 2i and 2i + 1. */
 static uint64_t taken_contexts[CONTEXT_WORDS] = {7};
 
 static void

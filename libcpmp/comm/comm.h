@@ -3,9 +3,9 @@
 #define CPI_COMM_COMM_H
 
 /*
- * Groups and communicators. A communicator has two contexts: `context` for messages between its ranks
- * and `context + 1` for its collectives. Both structs are the objects behind MPI's handles and so
- * must fit in 512 and 256 bytes (mpi-abi.md).
+ * Groups and communicators. A communicator has two contexts: `context` for messages between its
+ * ranks and `context + 1` for its collectives. Both structs are the objects behind MPI's handles
+ * and so must fit in 512 and 256 bytes (mpi-abi.md).
  */
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #include "p2p/request.h"
 
 #define CPI_UNDEFINED       (-32766)
-#define CPI_CONTEXTS_MAX    4096u  /* communicators alive in a job at once: even context ids below 2 × this */
+#define CPI_CONTEXTS_MAX    4096u  /* communicators alive at once; contexts are below twice this */
 
 struct cpi_group {
     int references;    /* -1: predefined, never freed */
@@ -64,8 +64,9 @@ int cpi_group_exclude(const struct cpi_group *group, int count, const int *ranks
 
 /* --- communicators --- */
 
-/* Fill `comm` (caller's memory) as the world, as this process alone, or as the world once more for the native
- * interface, whose messages never meet MPI's. Their contexts are fixed: no agreement is needed. */
+/* Fill `comm` (caller's memory) as the world, as this process alone, or as the world once more for
+ * the native interface, whose messages never meet MPI's. Their contexts are fixed: no agreement is
+ * needed. */
 int cpi_comm_init_world(struct cpi_comm *comm);
 int cpi_comm_init_self(struct cpi_comm *comm);
 int cpi_comm_init_native(struct cpi_comm *comm);

@@ -126,8 +126,8 @@ cpi_group_compare(const struct cpi_group *a, const struct cpi_group *b)
     return identical ? 0 : similar ? 1 : 3;
 }
 
-/* The members of `a` that are in `b` (wanted) or are not (not wanted), then with `rest` those of `b` that
- * are not in `a`: intersection, difference and union. */
+/* The members of `a` that are in `b` (wanted) or are not (not wanted), then with `rest` those of
+ * `b` that are not in `a`: intersection, difference and union. */
 static int
 group_combine(const struct cpi_group *a, const struct cpi_group *b, int take_in, int take_out,
               int take_rest, struct cpi_group **out)

@@ -90,7 +90,7 @@ on_event(const struct cpi_frame *frame, void *arg)
         return;
     if (!complete)
         return;
-    /* A callback may emit, and with it run progress and come here again: take the body out first. */
+    /* A callback may emit, and with it run progress and come here again: take the body out. */
     struct cpi_assembly whole = sender->assembly;
     sender->assembly = (struct cpi_assembly){0};
     deliver(frame->source, frame->handle, frame->tag == 1, whole.body, whole.bytes);

@@ -3,9 +3,9 @@
 #define CPI_EVENT_EVENT_H
 
 /*
- * Partial results, the ranks' side: events go to the agent, which passes them on to the launcher and to
- * subscribed ranks and acknowledges them; a rank has at most EVENT_WINDOW_BYTES under way. cpmp.h has the
- * rest.
+ * Partial results, the ranks' side: events go to the agent, which passes them on to the launcher
+ * and to subscribed ranks and acknowledges them; a rank has at most EVENT_WINDOW_BYTES under way.
+ * cpmp.h has the rest.
  */
 
 #include <stdbool.h>

@@ -98,7 +98,8 @@ call_send(const struct cpi_var_request *request)
     return cpi_engine_agent_send(CPI_FRAME_VAR_CALL, (int32_t)request->op, now.handle, pieces, 4);
 }
 
-/* Makes the call and waits for its reply; `out` (NULL or the variable's size) gets the reply's value. */
+/* Makes the call and waits for its reply; `out` (NULL or the variable's size) gets the reply's
+ * value. */
 static int
 call(const struct cpmp_var *var, struct cpi_var_request *request, void *out)
 {
@@ -205,7 +206,8 @@ cpi_gvar_write(struct cpmp_var *var, const void *value, uint64_t *version_p)
     return error;
 }
 
-/* Read, change, commit if nobody was faster; the loser's reply brings the value to try again with. */
+/* Read, change, commit if nobody was faster; the loser's reply brings the value to try
+ * again with. */
 static int
 update_loop(struct cpmp_var *var, int (*update)(void *, size_t, void *), void *arg, char *value,
             uint64_t *version_p)

@@ -3,8 +3,9 @@
 #define CPI_GVAR_GVAR_H
 
 /*
- * Global variables, the ranks' side: each function is one call (an update: one a try) on the store at the
- * variable's home (wire/store.h), over the agent, and waits for its reply. cpmp.h documents them.
+ * Global variables, the ranks' side: each function is one call (an update: one a try) on the store
+ * at the variable's home (wire/store.h), over the agent, and waits for its reply. cpmp.h documents
+ * them.
  */
 
 #include <stddef.h>

@@ -3,8 +3,8 @@
 #define CPI_NATIVE_NATIVE_H
 
 /*
- * What both bindings, cpmp.h (native/) and mpi.h (mpi/), share: the process's membership in the job, begun by
- * whichever comes first and ended by the last.
+ * What both bindings, cpmp.h (native/) and mpi.h (mpi/), share: the process's membership in the
+ * job, begun by whichever comes first and ended by the last.
  */
 
 #include <stdbool.h>

@@ -127,7 +127,8 @@ chunk_bytes(uint64_t bytes)
                                    : chunk > CHUNK_BYTES_MAX ? CHUNK_BYTES_MAX : chunk;
 }
 
-/* The ring that carries the message also counts its chunks: of transfer `id`, how many are taken and done. */
+/* The ring that carries the message also counts its chunks: of transfer `id`, how many are taken
+ * and done. */
 static struct cpi_ring *
 counting_ring(const struct cpi_pair *pair, const struct cpi_request *request)
 {

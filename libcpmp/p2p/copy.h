@@ -5,17 +5,18 @@
 /*
  * Long messages between ranks of one host: three ways, and which one when.
  *
- *   STREAM  through the ring in fragments, both sides copying at the same time: two copies, best where
- *           the cores share a cache
- *   PULL    the receiver copies out of the sender's memory: one copy, and one switch of context, best
- *           where ranks share a core
- *   SHARED  both copy, each the next chunk from a common count, until all are taken: one copy by two
- *           cores, best where every line travels between caches; a sender that computes leaves all of
- *           it to the receiver
+ *   STREAM  through the ring in fragments, both sides copying at the same time: two copies,
+ *           best where the cores share a cache
+ *   PULL    the receiver copies out of the sender's memory: one copy, and one switch of context,
+ *           best where ranks share a core
+ *   SHARED  both copy, each the next chunk from a common count, until all are taken: one copy by
+ *           two cores, best where every line travels between caches; a sender that computes leaves
+ *           all of it to the receiver
  *
- * PULL and SHARED need the kernel's leave to reach into another process, which is found out by reading a
- * known value. Where neither core nor cache tells which way is best (they don't, in a virtual
- * machine), the receiver measures: each way is tried, the fastest kept, and looked at again now and then.
+ * PULL and SHARED need the kernel's leave to reach into another process, which is found out by
+ * reading a known value. Where neither core nor cache tells which way is best (they don't, in a
+ * virtual machine), the receiver measures: each way is tried, the fastest kept, and looked at again
+ * now and then.
  */
 
 #include <stdbool.h>

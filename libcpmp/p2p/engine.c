@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "p2p/pair.h"
+#include "p2p/engine.h"
 
 #include <assert.h>
 #include <cpmp.h>
@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p2p/pair.h"
 #include "plat/plat.h"
 
-/* Empty polls of a ring before its bit is cleared: a ping-pong never clears it, and a rank that fell silent
- * costs nothing after a moment. */
+/* Empty polls of a ring before its bit is cleared: a ping-pong never clears it, and a rank that
+ * fell silent costs nothing after a moment. */
 #define IDLE_POLLS 64u
 
 /* Frames taken from one ring before the next one has its turn. */

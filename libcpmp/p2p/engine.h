@@ -3,9 +3,9 @@
 #define CPI_P2P_ENGINE_H
 
 /*
- * The engine of a rank: its place in the job, its view of the segment, progress and waiting. There is no
- * progress thread; each call that may wait makes progress, and a rank with nothing to do sleeps on its
- * doorbell (messaging.md, Waiting).
+ * The engine of a rank: its place in the job, its view of the segment, progress and waiting. There
+ * is no progress thread; each call that may wait makes progress, and a rank with nothing to do
+ * sleeps on its doorbell (messaging.md, Waiting).
  */
 
 #include <stdatomic.h>
@@ -22,7 +22,8 @@ struct cpi_hook {
     bool (*run)(struct cpi_hook *hook);
 };
 
-/* Frames of kinds that are not p2p's own (VAR_REPLY, EVENT, EVENT_ACK). `frame` is valid in the call. */
+/* Frames of kinds that are not p2p's own (VAR_REPLY, EVENT, EVENT_ACK). `frame` is valid in the
+ * call. */
 typedef void cpi_frame_fn(const struct cpi_frame *frame, void *arg);
 
 struct cpi_engine {
@@ -37,11 +38,13 @@ struct cpi_engine {
 /* The one engine; valid between init and end. */
 extern struct cpi_engine cpi_engine;
 
-/* Joins the job that the environment names (CPMP_SEGMENT_FD, …), or makes a job of one rank. Errors:
- * CPMP_ESTATE when done before in this process or for this rank, CPMP_EPROTO, CPMP_EVERSION, CPMP_ESYS. */
+/* Joins the job that the environment names (CPMP_SEGMENT_FD, …), or makes a job of one rank.
+ * Errors: CPMP_ESTATE when done before in this process or for this rank, CPMP_EPROTO,
+ * CPMP_EVERSION, CPMP_ESYS. */
 int cpi_engine_init(void);
 
-/* Joins with a segment already mapped: for tests. The engine takes `segment` over; `host` may be NULL. */
+/* Joins with a segment already mapped: for tests. The engine takes `segment` over; `host` may be
+ * NULL. */
 int cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *host,
                          uint32_t local, int bell_fd);
 
@@ -62,8 +65,8 @@ void cpi_engine_wait_word(const _Atomic uint32_t *word, uint32_t expected,
 /* cpi_engine_wait_word needs futex_waitv (Linux 5.16); the same answer on all ranks of a host. */
 bool cpi_engine_has_wait_word(void);
 
-/* Progress once, then rest a moment the way waiting does; for loops with conditions of their own. `round_p`
- * starts at 0 and is reset to 0 by the caller when something it waits for has moved. */
+/* Progress once, then rest a moment the way waiting does; for loops with conditions of their own.
+ * `round_p` starts at 0 and is reset to 0 by the caller when something it waits for has moved. */
 void cpi_engine_rest(unsigned *round_p);
 
 void cpi_engine_hook_add(struct cpi_hook *hook);
@@ -78,8 +81,9 @@ struct cpi_piece {
     size_t bytes;
 };
 
-/* Queue a body, made of `count` pieces, to this rank's agent (dest CPI_RANK_AGENT): copied, in order, in as many
- * frames as it needs (wire/var.h). Errors: CPMP_ENOMEM; CPMP_ENOSUP in a job of one rank without an agent. */
+/* Queue a body, made of `count` pieces, to this rank's agent (dest CPI_RANK_AGENT): copied, in
+ * order, in as many frames as it needs (wire/var.h). Errors: CPMP_ENOMEM; CPMP_ENOSUP in a job of
+ * one rank without an agent. */
 int cpi_engine_agent_send(enum cpi_frame_kind kind, int32_t tag, uint64_t handle,
                           const struct cpi_piece *pieces, unsigned count);
 

@@ -10,7 +10,7 @@
 #include "plat/plat.h"
 
 #define EAGER_BYTES_MAX    (8u << 10)
-#define FRAGMENT_BYTES_MAX (8u << 10)  /* of a payload: so that the two copies of a message overlap */
+#define FRAGMENT_BYTES_MAX (8u << 10)  /* so that the two copies of a message overlap */
 
 /* A number from the environment, or -1 when it is absent or no number. */
 static long
@@ -190,7 +190,8 @@ discard_for_ended(void)
     }
 }
 
-/* Whoever waits for room in a ring that this rank will never read again must learn that it has ended. */
+/* Whoever waits for room in a ring that this rank will never read again must learn that it has
+ * ended. */
 static void
 writers_wake(void)
 {
@@ -227,6 +228,6 @@ cpi_engine_abort(int exit_code, const char *text)
         cpi_text_print(text);
     else
         cpi_engine_agent_send(CPI_FRAME_ABORT, exit_code, 0, &piece, 1);
-    /* The agent reads the rings of a dead rank to their end. With a full ring the exit code tells. */
+    /* The agent reads the rings of a dead rank to their end. A full ring: the exit code tells. */
     cpi_process_end(exit_code == 0 ? 1 : exit_code);
 }

@@ -90,8 +90,8 @@ bin_make(struct cpi_match *match, struct cpi_table *table, uint32_t context, int
 
 /* Appends `link` to the key's bin, which is made when there is none. */
 static struct cpi_bin *
-table_append(struct cpi_match *match, struct cpi_table *table, uint32_t context, int source, int tag,
-             struct cpi_list *link)
+table_append(struct cpi_match *match, struct cpi_table *table, uint32_t context, int source,
+             int tag, struct cpi_list *link)
 {
     struct cpi_bin *bin = bin_find(table, context, source, tag);
 

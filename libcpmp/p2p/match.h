@@ -5,12 +5,12 @@
 /*
  * Matching: which receive takes which message. Pure; no I/O.
  *
- * Keys are (context, source, tag), either of the latter two possibly "any". Receives that wait lie in
- * the bin of their own key. A message that comes looks into the at most four bins that could match it
- * (kinds of wildcard that no receive uses are skipped) and takes the receive posted first. Messages
- * that came unexpected lie in the bin of their exact key and, from the first time that a wildcard of
- * some kind is asked for, in the bin of that kind too. So each step costs the same with 10 000
- * messages as with one, whatever their order.
+ * Keys are (context, source, tag), either of the latter two possibly "any". Receives that wait lie
+ * in the bin of their own key. A message that comes looks into the at most four bins that could
+ * match it (kinds of wildcard that no receive uses are skipped) and takes the receive posted first.
+ * Messages that came unexpected lie in the bin of their exact key and, from the first time that a
+ * wildcard of some kind is asked for, in the bin of that kind too. So each step costs the same with
+ * 10 000 messages as with one, whatever their order.
  */
 
 #include <stddef.h>
@@ -62,7 +62,8 @@ int cpi_match_post(struct cpi_match *match, struct cpi_request *request);
 void cpi_match_unpost(struct cpi_match *match, struct cpi_request *request);
 
 /* The oldest receive that takes (context, source, tag), removed; or NULL. */
-struct cpi_request *cpi_match_arrive(struct cpi_match *match, uint32_t context, int source, int tag);
+struct cpi_request *cpi_match_arrive(struct cpi_match *match, uint32_t context, int source,
+                                     int tag);
 
 /* Add an unexpected message (key fields set). */
 int cpi_match_keep(struct cpi_match *match, struct cpi_message *message);

@@ -4,10 +4,12 @@
 
 /*
  * Messages between ranks: MPI's point-to-point semantics on bytes. Ranks are world ranks, contexts
- * separate communicators; the layers above translate. One engine a process (engine.h). Not thread-safe.
+ * separate communicators; the layers above translate. One engine a process (engine.h). Not
+ * thread-safe.
  *
- * CPI_PROC_NULL as dest or source is done at once (received: 0 bytes from CPI_PROC_NULL, CPI_ANY_TAG).
- * Functions return CPMP_OK or CPMP_ENOMEM; what happens to a message later stands in status.error.
+ * CPI_PROC_NULL as dest or source is done at once (received: 0 bytes from CPI_PROC_NULL,
+ * CPI_ANY_TAG). Functions return CPMP_OK or CPMP_ENOMEM; what happens to a message later stands in
+ * status.error.
  */
 
 #include "p2p/request.h"
@@ -39,8 +41,8 @@ void cpi_p2p_wait(struct cpi_request *request);
 /* One round of progress unless it is done already. */
 bool cpi_p2p_test(struct cpi_request *request);
 
-/* Take back a receive that nothing has matched: it becomes done with status.cancelled. Otherwise, and for
- * sends, nothing happens (MPI-3.1, 3.8.4 allows it). */
+/* Take back a receive that nothing has matched: it becomes done with status.cancelled. Otherwise,
+ * and for sends, nothing happens (MPI-3.1, 3.8.4 allows it). */
 void cpi_p2p_cancel(struct cpi_request *request);
 
 /* The earliest message that matches; it stays. One round of progress. */

@@ -3,13 +3,14 @@
 #define CPI_P2P_PAIR_H
 
 /*
- * The engine's inside: what this rank knows of each other rank, and the steps that send.c, recv.c and
- * engine.c share.
+ * The engine's inside: what this rank knows of each other rank, and the steps that send.c, recv.c
+ * and engine.c share.
  *
- * A message of up to cpi_eager_max bytes goes at once (EAGER, then MORE while it does not fit in a frame) as
- * long as the receiver's credit lasts; else a request to send goes (RTS), and the data when the
- * receiver asks (CTS, DATA), or the receiver copies it itself (FIN). Order per pair: EAGER, MORE and RTS leave in
- * the order of posting. DATA and the control frames leave whenever there is room.
+ * A message of up to cpi_eager_max bytes goes at once (EAGER, then MORE while it does not fit in a
+ * frame) as long as the receiver's credit lasts; else a request to send goes (RTS), and the data
+ * when the receiver asks (CTS, DATA), or the receiver copies it itself (FIN). Order per pair:
+ * EAGER, MORE and RTS leave in the order of posting. DATA and the control frames leave whenever
+ * there is room.
  *
  * Nothing here waits. What finds its ring full stays in the pair's queues, and the pair in `busy`.
  */
@@ -58,14 +59,16 @@ struct cpi_pair {
     struct cpi_list streams;  /* sends in DATA */
     struct cpi_list busy_link;
     size_t want_bytes;        /* of the frame that did not fit */
-    /* the eager message that is coming in parts: into a request, or into a message, or dropped (neither) */
+    /* the eager message that is coming in parts: into a request, or into a message, or dropped
+     * (neither) */
     uint64_t stream_left, stream_at;
     uint32_t stream_cost;
     struct cpi_request *stream_request;
     struct cpi_message *stream_message;
 };
 
-/* What a way of copying costs for messages of one class of lengths; 0: not known. By enum cpi_copy_way. */
+/* What a way of copying costs for messages of one class of lengths; 0: not known. By enum
+ * cpi_copy_way. */
 struct cpi_copy_record {
     unsigned choices;
     float ns_per_kib[3];
@@ -103,8 +106,8 @@ extern struct cpi_engine_state cpi_state;
 
 /* --- frames out (engine.c) --- */
 
-/* Room for a frame to `pair` with `payload_bytes`, its header filled (sequence included), or NULL when the
- * ring is full. Follow with cpi_frame_push. */
+/* Room for a frame to `pair` with `payload_bytes`, its header filled (sequence included), or NULL
+ * when the ring is full. Follow with cpi_frame_push. */
 struct cpi_frame *cpi_frame_begin(struct cpi_pair *pair, enum cpi_frame_kind kind,
                                   size_t payload_bytes);
 void cpi_frame_push(struct cpi_pair *pair, struct cpi_frame *frame, size_t payload_bytes);

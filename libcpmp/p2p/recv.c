@@ -10,8 +10,8 @@
 #include "p2p/p2p.h"
 #include "plat/plat.h"
 
-/* Between peers the agents hold what a busy rank has not read, so a long message is sent in a window, and
- * few at a time: at most GRANTS_MAX × WINDOW_BYTES wait at an agent for one rank. */
+/* Between peers the agents hold what a busy rank has not read, so a long message is sent in a
+ * window, and few at a time: at most GRANTS_MAX × WINDOW_BYTES wait at an agent for one rank. */
 #define WINDOW_BYTES (1024u << 10)
 #define ACK_BYTES    (WINDOW_BYTES / 4)
 #define GRANTS_MAX   8u

@@ -5,8 +5,9 @@
 /*
  * Requests: operations under way, and the payloads they move.
  *
- * Requests live in a table that never shrinks, so that a handle that comes from outside can be checked: it
- * is the index and the generation of the entry. The MPI handle is the request's address.
+ * Requests live in a table that never shrinks, so that a handle that comes from outside can be
+ * checked: it is the index and the generation of the entry. The MPI handle is the request's
+ * address.
  */
 
 #include <stdbool.h>
@@ -19,8 +20,8 @@
 #define CPI_ANY_TAG    (-1)
 #define CPI_PROC_NULL  (-2)
 
-/* How bytes that do not lie in one piece are moved: copies the packed bytes [position, position + bytes)
- * out of or into `base`, for `count` elements of `layout`. */
+/* How bytes that do not lie in one piece are moved: copies the packed bytes [position, position +
+ * bytes) out of or into `base`, for `count` elements of `layout`. */
 struct cpi_packer {
     void (*pack)(const void *layout, const void *base, size_t count, size_t position, void *out,
                  size_t bytes);
@@ -37,14 +38,14 @@ struct cpi_payload {
     size_t count;
 };
 
-/* Packed bytes [position, position + bytes) of the payload, out and in. Writing takes what lies within
- * payload->bytes; the rest is dropped. */
+/* Packed bytes [position, position + bytes) of the payload, out and in. Writing takes what lies
+ * within payload->bytes; the rest is dropped. */
 void cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, size_t bytes);
 void cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in,
                        size_t bytes);
 
-/* What a process tells another one of the same host of memory that it may reach. The cookie proves that `pid`
- * means the same process on both sides. All 0: not offered. */
+/* What a process tells another one of the same host of memory that it may reach. The cookie proves
+ * that `pid` means the same process on both sides. All 0: not offered. */
 struct cpi_memory_offer {
     uint64_t address;
     uint64_t cookie_address;
@@ -94,7 +95,7 @@ struct cpi_request {
     uint64_t began_ns;         /* since when; 0: not measured */
     uint32_t share;            /* number of a shared copy, */
     struct cpi_memory_offer memory;  /* and the other side's memory */
-    void *owner;               /* the communicator or schedule, for the layers above; counted by them */
+    void *owner;               /* communicator or schedule, for the layers above; they count it */
     void *extra;               /* the layers above: freed by `on_free` */
     void (*on_free)(struct cpi_request *request);
 };

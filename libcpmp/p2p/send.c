@@ -32,7 +32,8 @@ cpi_payload_write(const struct cpi_payload *payload, size_t position, const void
     if (payload->packer == NULL)
         memcpy((char *)payload->base + position, in, bytes);
     else
-        payload->packer->unpack(payload->layout, payload->base, payload->count, position, in, bytes);
+        payload->packer->unpack(payload->layout, payload->base, payload->count, position, in,
+                                bytes);
 }
 
 static bool
@@ -200,7 +201,7 @@ cpi_send_flush(struct cpi_pair *pair)
     return moved;
 }
 
-/* The send that a handle in a frame from `pair` means; anything else is a fault of the other side. */
+/* The send that a handle in a frame from `pair` means; else it is a fault of the other side. */
 static struct cpi_request *
 send_of(struct cpi_pair *pair, const struct cpi_frame *frame, unsigned stage)
 {
@@ -250,8 +251,8 @@ on_ack(struct cpi_pair *pair, const struct cpi_frame *frame)
     cpi_pair_mark_busy(pair);
 }
 
-/* The message has been taken whole: a receiver tells its sender, or a sender that copied the last chunk its
- * receiver. */
+/* The message has been taken whole: a receiver tells its sender, or a sender that copied the last
+ * chunk its receiver. */
 static void
 on_fin(struct cpi_pair *pair, const struct cpi_frame *frame)
 {

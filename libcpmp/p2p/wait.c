@@ -4,11 +4,12 @@
 #include "plat/plat.h"
 
 /*
- * Waiting. With a core to itself a rank spins for about what a wake costs, since what it waits for is
- * then likely on its way. With more ranks than cores spinning takes the core from the rank that is waited
- * for, and makes the kernel wake the next one on a core that is deep asleep: it yields twice and sleeps.
- * Counted are the job's ranks on this peer, and what is awake on the host over all jobs. Measured, 16
- * ranks on 2 cores in a ring: 6 µs a hop, against 27 µs when two that are awake spin.
+ * Waiting. With a core to itself a rank spins for about what a wake costs, since what it waits for
+ * is then likely on its way. With more ranks than cores spinning takes the core from the rank that
+ * is waited for, and makes the kernel wake the next one on a core that is deep asleep: it yields
+ * twice and sleeps. Counted are the job's ranks on this peer, and what is awake on the host over
+ * all jobs. Measured, 16 ranks on 2 cores in a ring: 6 µs a hop, against 27 µs when two that are
+ * awake spin.
  */
 
 #define SPIN_NS      20000u  /* one to two times what a futex wake of a sleeper costs */
@@ -48,7 +49,7 @@ sleep_on(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *slee
     atomic_store_explicit(state, 1, memory_order_relaxed);
     if (sleepers != NULL)
         atomic_fetch_add(sleepers, 1);
-    atomic_thread_fence(memory_order_seq_cst);  /* pairs with cpi_inbox_notify and the word's writer */
+    atomic_thread_fence(memory_order_seq_cst);  /* pairs with cpi_inbox_notify, the word's writer */
     bool rest = !cpi_engine_pending() && cpi_engine_room_wanted();
     if (rest && word == NULL) {
         awake_count(false);

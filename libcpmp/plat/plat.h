@@ -3,8 +3,8 @@
 #define CPI_PLAT_PLAT_H
 
 /*
- * The system calls that libcpmp makes, all of them. A rank holds no socket, starts no thread and opens
- * no file; what is here is memory, futexes, the clock and a bell.
+ * The system calls that libcpmp makes, all of them. A rank holds no socket, starts no thread and
+ * opens no file; what is here is memory, futexes, the clock and a bell.
  */
 
 #include <stdatomic.h>
@@ -15,8 +15,8 @@
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t cpi_clock_ns(void);
 
-/* A sealed memfd (neither shrinks nor grows) of `bytes` zeros, close-on-exec. The caller owns the fd;
- * -1 with errno set when it can't be made. */
+/* A sealed memfd (neither shrinks nor grows) of `bytes` zeros, close-on-exec. The caller owns the
+ * fd; -1 with errno set when it can't be made. */
 int cpi_memfd_make(const char *label, size_t bytes);
 
 /* Maps `bytes` of `fd` shared for reading and writing; NULL with errno set. */
@@ -30,8 +30,8 @@ size_t cpi_memfd_sealed_bytes(int fd);
 /* Sleep while *word == expected; returns when woken, when the word differs or on a signal. */
 void cpi_futex_wait(const _Atomic uint32_t *word, uint32_t expected);
 
-/* The same for two words: sleeps while both are as expected. Where the kernel has no futex_waitv this
- * returns at once with false, and the caller must do with one word. */
+/* The same for two words: sleeps while both are as expected. Where the kernel has no futex_waitv
+ * this returns at once with false, and the caller must do with one word. */
 bool cpi_futex_wait_two(const _Atomic uint32_t *first, uint32_t first_expected,
                         const _Atomic uint32_t *second, uint32_t second_expected);
 
@@ -64,7 +64,7 @@ int cpi_process_read(int pid, uint64_t address, void *out, size_t bytes);
 /* The other way (process_vm_writev). */
 int cpi_process_write(int pid, uint64_t address, const void *in, size_t bytes);
 
-/* Allow any process of this user to read this one's memory (prctl PR_SET_PTRACER, where Yama asks). */
+/* Allow any process of this user to read this one's memory (prctl PR_SET_PTRACER, for Yama). */
 void cpi_process_allow_read(void);
 
 /* This process's id. */

@@ -5,11 +5,11 @@
 /*
  * A ring of frames in shared memory: one writer, one reader, no lock, no system call.
  *
- * A frame is there when its `size` is not 0: the writer stores it last. Before that it has set the size
- * word of the place that follows to 0, so the reader never takes old bytes for a frame. Hence one cache
- * line moves per short message, and the reader polls the very line that will bring it. The reader's
- * `head` tells what may be overwritten; the writer reads it only when its own copy says "full".
- * Frames do not wrap: a PAD frame fills the end. One place stays free for the 0 word.
+ * A frame is there when its `size` is not 0: the writer stores it last. Before that it has set the
+ * size word of the place that follows to 0, so the reader never takes old bytes for a frame. Hence
+ * one cache line moves per short message, and the reader polls the very line that will bring it.
+ * The reader's `head` tells what may be overwritten; the writer reads it only when its own copy
+ * says "full". Frames do not wrap: a PAD frame fills the end. One place stays free for the 0 word.
  *
  * Positions count bytes since the start and never wrap (64 bits); place = position & (bytes - 1).
  */
@@ -49,11 +49,11 @@ cpi_ring_at(struct cpi_ring *ring, size_t ring_bytes, uint64_t position)
     return (struct cpi_frame *)(ring->data + (position & (ring_bytes - 1)));
 }
 
-/* Slow parts of reserve: reads the reader's head again, pads the end. NULL when there is no room. */
+/* Slow parts of reserve: reads the reader's head again, pads the end. NULL: there is no room. */
 struct cpi_frame *cpi_ring_reserve_slow(struct cpi_ring *ring, size_t ring_bytes, size_t size);
 
-/* Room for a frame of `size` bytes (header included, at most cpi_ring_frame_max), or NULL when the ring
- * is full. Fill everything but `size`, then cpi_ring_publish. At most one reserved at a time. */
+/* Room for a frame of `size` bytes (header included, at most cpi_ring_frame_max), or NULL when the
+ * ring is full. Fill everything but `size`, then cpi_ring_publish. One at most is reserved. */
 static inline struct cpi_frame *
 cpi_ring_reserve(struct cpi_ring *ring, size_t ring_bytes, size_t size)
 {
@@ -77,8 +77,8 @@ cpi_ring_publish(struct cpi_ring *ring, size_t ring_bytes, struct cpi_frame *fra
     __atomic_store_n(&frame->size, (uint32_t)size, __ATOMIC_RELEASE);
 }
 
-/* The frame at `position` (a value of head, or what cpi_ring_after gave), or NULL when it has not been
- * written yet. Never returns a PAD: *position_p is moved past it. Reader only. */
+/* The frame at `position` (a value of head, or what cpi_ring_after gave), or NULL when it has not
+ * been written yet. Never returns a PAD: *position_p is moved past it. Reader only. */
 static inline struct cpi_frame *
 cpi_ring_peek(struct cpi_ring *ring, size_t ring_bytes, uint64_t *position_p)
 {
@@ -99,9 +99,9 @@ cpi_ring_after(uint64_t position, const struct cpi_frame *frame)
     return position + cpi_frame_stride(frame->size);
 }
 
-/* Give everything before `position` back to the writer. Reader only. A reader may be lazy and keep up to
- * an eighth of the ring (cpi_ring_lazy_bytes) back; the largest frame still fits. When a writer may be asleep
- * for want of room use cpi_inbox_release (segment.h), which wakes it. */
+/* Give everything before `position` back to the writer. Reader only. A reader may be lazy and keep
+ * up to an eighth of the ring (cpi_ring_lazy_bytes) back; the largest frame still fits. When a
+ * writer may be asleep for want of room use cpi_inbox_release (segment.h), which wakes it. */
 static inline void
 cpi_ring_release(struct cpi_ring *ring, uint64_t position)
 {
@@ -114,8 +114,8 @@ cpi_ring_lazy_bytes(size_t ring_bytes)
     return ring_bytes / 8;
 }
 
-/* The writer has no room for a frame of `size` and is about to sleep: ask the reader for a wake. False
- * when there is room by now, and nothing was asked. */
+/* The writer has no room for a frame of `size` and is about to sleep: ask the reader for a wake.
+ * False when there is room by now, and nothing was asked. */
 bool cpi_ring_want(struct cpi_ring *ring, size_t ring_bytes, size_t size);
 
 /* Asserts the ring's invariants; only while neither side is at work. */

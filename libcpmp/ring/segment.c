@@ -134,7 +134,7 @@ cpi_segment_make(struct cpi_segment *segment, const struct cpi_segment_config *c
     return CPMP_OK;
 }
 
-/* The layout that the header claims, or an error when it isn't what this library would have made. */
+/* The layout that the header claims; an error when it isn't what this library would have made. */
 static int
 header_check(const struct cpi_segment_header *header, size_t bytes, struct layout *layout)
 {
@@ -145,7 +145,8 @@ header_check(const struct cpi_segment_header *header, size_t bytes, struct layou
     if (!counts_valid(header->world, header->local, header->peer, header->peers))
         return CPMP_EPROTO;
     layout_set(layout, header->world, header->local, header->peers);
-    if (header->bytes != bytes || layout->bytes != bytes || header->ring_bytes != layout->ring_bytes)
+    if (header->bytes != bytes || layout->bytes != bytes ||
+        header->ring_bytes != layout->ring_bytes)
         return CPMP_EPROTO;
     return CPMP_OK;
 }
@@ -205,8 +206,8 @@ cpi_inbox_notify(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
     _Atomic uint64_t *word = &segment->inboxes[receiver].bits[sender / 64];
     uint64_t bit = 1ull << (sender % 64);
 
-    /* Pairs with the fence of the receiver, which clears bits and sets its doorbell to asleep before it
-     * looks at the rings a last time: one of the two sees the other's store. */
+    /* Pairs with the fence of the receiver, which clears bits and sets its doorbell to asleep
+     * before it looks at the rings a last time: one of the two sees the other's store. */
     atomic_thread_fence(memory_order_seq_cst);
     if ((atomic_load_explicit(word, memory_order_relaxed) & bit) == 0)
         atomic_fetch_or(word, bit);

@@ -12,8 +12,9 @@
  *   header | rank blocks [local + 1] | world map [world] | peer names [peers]
  *          | inboxes [local + 1] | collective areas [local] | rings [local + 1][local + 1]
  *
- * Local index `local` (one past the last rank) is the agent's own. Ring (r, s) is written by s and read by
- * r. Ring size falls as ranks grow, so that 256 ranks stay within 1 GiB (ARCHITECTURE.md, bounds).
+ * Local index `local` (one past the last rank) is the agent's own. Ring (r, s) is written by s and
+ * read by r. Ring size falls as ranks grow, so that 256 ranks stay within 1 GiB (ARCHITECTURE.md,
+ * bounds).
  */
 
 #include <stdatomic.h>
@@ -27,7 +28,7 @@
 #define CPI_SEGMENT_WORLD_MAX 65536u                /* ranks of one job */
 #define CPI_SEGMENT_NAME_MAX  64u                   /* a peer's name, with its 0 byte */
 #define CPI_COLL_CONTEXTS     32u                   /* communicators with slots of their own */
-#define CPI_COLL_SLOT_BYTES   8192u                 /* payload and head of one rank's slot */
+#define CPI_COLL_SLOT_BYTES   (8192u + 128u)        /* payload and head of one rank's slot */
 #define CPI_COLL_AREA_BYTES   (CPI_COLL_CONTEXTS * 2u * CPI_COLL_SLOT_BYTES)
 
 /* How far a rank has come; written by the rank, read by the agent. */
@@ -58,7 +59,7 @@ struct cpi_rank_block {
     _Alignas(64) _Atomic uint32_t stage;  /* enum cpi_rank_stage */
     uint32_t world_rank;
     _Atomic uint32_t pid;                 /* as the rank sees it when it joins; 0 before */
-    _Atomic uint32_t counted;             /* 1: this rank is in the host page's count of awake ranks */
+    _Atomic uint32_t counted;             /* 1: it is in the host page's count of awake ranks */
     _Atomic uint64_t done, total;         /* cpmp_progress */
 };
 
@@ -103,12 +104,13 @@ struct cpi_segment_config {
 /* Bytes of a segment for `config`; 0 when a limit is exceeded. */
 size_t cpi_segment_bytes(const struct cpi_segment_config *config);
 
-/* Makes the memfd (close-on-exec, sealed) and maps it. The caller fills ranks[].world_rank, places and
- * peer_names. Owner of *fd_p: the caller. Errors: CPMP_EINVAL, CPMP_ELIMIT, CPMP_ESYS. */
-int cpi_segment_make(struct cpi_segment *segment, const struct cpi_segment_config *config, int *fd_p);
+/* Makes the memfd (close-on-exec, sealed) and maps it. The caller fills ranks[].world_rank, places
+ * and peer_names. Owner of *fd_p: the caller. Errors: CPMP_EINVAL, CPMP_ELIMIT, CPMP_ESYS. */
+int cpi_segment_make(struct cpi_segment *segment, const struct cpi_segment_config *config,
+                     int *fd_p);
 
-/* Maps the segment behind `fd` after checking its seals, header and size. CPMP_EPROTO when it is not one,
- * CPMP_EVERSION when it is of another version. */
+/* Maps the segment behind `fd` after checking its seals, header and size. CPMP_EPROTO when it is
+ * not one, CPMP_EVERSION when it is of another version. */
 int cpi_segment_map(struct cpi_segment *segment, int fd);
 
 void cpi_segment_unmap(struct cpi_segment *segment);
@@ -124,13 +126,13 @@ cpi_segment_ring(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
 /* Asserts the header's and the rings' invariants; for tests and on demand. */
 void cpi_segment_check(const struct cpi_segment *segment);
 
-/* Tells `receiver` that `sender` has put frames into its ring: sets the bit when it is clear. Returns 1
- * when the receiver sleeps and must be woken (a rank: cpi_futex_wake; the agent: its eventfd). The
- * sleeper's side of the bargain is cpi_inbox_sleep. */
+/* Tells `receiver` that `sender` has put frames into its ring: sets the bit when it is clear.
+ * Returns 1 when the receiver sleeps and must be woken (a rank: cpi_futex_wake; the agent: its
+ * eventfd). The sleeper's side of the bargain is cpi_inbox_sleep. */
 int cpi_inbox_notify(const struct cpi_segment *segment, uint32_t receiver, uint32_t sender);
 
-/* Gives the ring from `sender` back up to `position` and tells whether the sender had asked for room
- * (cpi_ring_want) and sleeps: then it must be woken, as after cpi_inbox_notify. */
+/* Gives the ring from `sender` back up to `position` and tells whether the sender had asked for
+ * room (cpi_ring_want) and sleeps: then it must be woken, as after cpi_inbox_notify. */
 int cpi_inbox_release(const struct cpi_segment *segment, uint32_t receiver, uint32_t sender,
                       uint64_t position);
 

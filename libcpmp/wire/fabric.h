@@ -5,17 +5,18 @@
 /*
  * What two agents of a job say to each other over their connection. Numbers are little-endian.
  *
- * Greeting. The agent with the lower peer index connects. Its connection request carries a `hello`, the
- * answer a `welcome` (the same struct). Each holds a nonce and a code keyed with the job's key, the
- * welcome's over the hello's nonce too: the connecting side knows then that the other holds the key and is
- * alive. From both nonces and the key follow two tags, one for each direction. A batch carries its
- * direction's tag; the first one with the right tag proves to the accepting side the same.
+ * Greeting. The agent with the lower peer index connects. Its connection request carries a `hello`,
+ * the answer a `welcome` (the same struct). Each holds a nonce and a code keyed with the job's key,
+ * the welcome's over the hello's nonce too: the connecting side knows then that the other holds the
+ * key and is alive. From both nonces and the key follow two tags, one for each direction. A batch
+ * carries its direction's tag; the first one with the right tag proves to the accepting side the
+ * same.
  *
- * Batch. One message of the connection: this header and frames at strides of 64 bytes, as they lay in
- * the ring that they came from. A batch may be empty; it then tells no more than its grant.
+ * Batch. One message of the connection: this header and frames at strides of 64 bytes, as they lay
+ * in the ring that they came from. A batch may be empty; it then tells no more than its grant.
  *
- * Tags are needed for more than the greeting: receives of all connections share their buffers, so what
- * connection a batch came by is known from `from` and `tag` alone.
+ * Tags are needed for more than the greeting: receives of all connections share their buffers, so
+ * what connection a batch came by is known from `from` and `tag` alone.
  */
 
 #include <stddef.h>
@@ -111,8 +112,8 @@ cpi_batch_reader_init(struct cpi_batch_reader *reader, const struct cpi_batch *b
     reader->frames = batch->frames;
 }
 
-/* The next frame, checked by cpi_frame_check, to *frame_p; NULL there after the last one. CPMP_EPROTO
- * when a frame is malformed, or when count and bytes don't end together. */
+/* The next frame, checked by cpi_frame_check, to *frame_p; NULL there after the last one.
+ * CPMP_EPROTO when a frame is malformed, or when count and bytes don't end together. */
 static inline int
 cpi_batch_next(struct cpi_batch_reader *reader, uint32_t ranks, const struct cpi_frame **frame_p)
 {

@@ -5,8 +5,8 @@
 /*
  * The frame: what travels between two ranks, or between a rank and an agent.
  *
- * A frame is this header and `size - sizeof(header)` bytes of payload. It looks the same in a ring of
- * the job segment and on the network, so that an agent forwards a run of frames as it lies. All
+ * A frame is this header and `size - sizeof(header)` bytes of payload. It looks the same in a ring
+ * of the job segment and on the network, so that an agent forwards a run of frames as it lies. All
  * numbers are little-endian; the version stands in the segment's header and in the agents' hello.
  *
  * In a ring, `size` is written last (release): 0 means "not there yet". Frames start on 64 bytes.
@@ -16,22 +16,22 @@
 #include <stdint.h>
 
 #define CPI_FRAME_VERSION 1u
-#define CPI_FRAME_ALIGN   64u           /* frames start on multiples of this in a ring and in a batch */
+#define CPI_FRAME_ALIGN   64u           /* frames start on multiples of this */
 #define CPI_FRAME_MAX     (64u << 10)   /* the largest frame, header included */
-#define CPI_RANK_AGENT    0xffffffffu   /* as source or dest: the agent of the rank at the other end */
+#define CPI_RANK_AGENT    0xffffffffu   /* source or dest: the agent of the other end's rank */
 
 enum cpi_frame_kind {
     CPI_FRAME_NONE = 0,
     CPI_FRAME_PAD = 1,       /* skip to the ring's end; in rings only */
     /* rank to rank: messages (p2p/) */
-    CPI_FRAME_EAGER = 2,     /* a message, or its first part: length = whole message, handle = id of stream */
-    CPI_FRAME_MORE = 3,      /* next part of an eager message: handle as in EAGER, length = offset */
-    CPI_FRAME_RTS = 4,       /* request to send: length = whole message, handle = sender's request */
-    CPI_FRAME_CTS = 5,       /* clear to send: handle = sender's request, payload = struct cpi_frame_cts */
+    CPI_FRAME_EAGER = 2,     /* a message, or its first part: length = whole message */
+    CPI_FRAME_MORE = 3,      /* next part of an eager message: length = offset */
+    CPI_FRAME_RTS = 4,       /* request to send: length = message, handle = sender's request */
+    CPI_FRAME_CTS = 5,       /* clear to send: handle = sender's request, payload: cpi_frame_cts */
     CPI_FRAME_DATA = 6,      /* handle = receiver's request, length = offset */
     CPI_FRAME_ACK = 7,       /* handle = sender's request, length = bytes taken so far */
     CPI_FRAME_FIN = 8,       /* handle = sender's request: all taken by a single copy */
-    CPI_FRAME_CREDIT = 9,    /* length = eager bytes (as the sender counts them) taken since the start */
+    CPI_FRAME_CREDIT = 9,    /* length = eager bytes, as the sender counts, taken since the start */
     /* rank to agent and back: global variables (gvar/), events (event/), the job */
     CPI_FRAME_VAR_CALL = 16,
     CPI_FRAME_VAR_REPLY = 17,
@@ -76,9 +76,9 @@ cpi_frame_payload_bytes(const struct cpi_frame *frame)
     return frame->size - sizeof(*frame);
 }
 
-/* Checks a frame that came from outside: `available` bytes lie at `bytes`, the job has `ranks` ranks.
- * Returns CPMP_OK, or CPMP_EPROTO when any field is out of range (size, kind, ranks, a payload too
- * short for its kind). Alignment of `bytes`: 8. */
+/* Checks a frame that came from outside: `available` bytes lie at `bytes`, the job has `ranks`
+ * ranks. Returns CPMP_OK, or CPMP_EPROTO when any field is out of range (size, kind, ranks, a
+ * payload too short for its kind). Alignment of `bytes`: 8. */
 int cpi_frame_check(const void *bytes, size_t available, uint32_t ranks);
 
 #endif

@@ -108,8 +108,8 @@ variable_find(struct cpi_store *store, const struct cpi_var_request *request)
 }
 
 static void
-answer(struct cpi_store *store, struct cpi_caller caller, int error, const struct variable *variable,
-       const void *value, bool done)
+answer(struct cpi_store *store, struct cpi_caller caller, int error,
+       const struct variable *variable, const void *value, bool done)
 {
     struct cpi_var_reply reply = {.version = variable == NULL ? 0 : variable->version,
                                   .value_bytes = value == NULL ? 0 : variable->size_bytes,

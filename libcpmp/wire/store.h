@@ -3,10 +3,10 @@
 #define CPI_WIRE_STORE_H
 
 /*
- * The store of global variables: what the calls of wire/var.h mean. Pure: a call in, replies out. The agent
- * at a variable's home runs one; a rank that is alone runs its own. One call takes effect after the
- * other, so variables are linearizable, and none ever waits for a rank: an update is a COMMIT that fails when
- * the version has moved on.
+ * The store of global variables: what the calls of wire/var.h mean. Pure: a call in, replies out.
+ * The agent at a variable's home runs one; a rank that is alone runs its own. One call takes effect
+ * after the other, so variables are linearizable, and none ever waits for a rank: an update is a
+ * COMMIT that fails when the version has moved on.
  */
 
 #include <stddef.h>
@@ -29,8 +29,8 @@ typedef void cpi_store_reply_fn(void *arg, struct cpi_caller caller, int error,
 struct cpi_store *cpi_store_new(cpi_store_reply_fn *reply, void *arg);
 void cpi_store_free(struct cpi_store *store);
 
-/* Runs a call; replies to the caller and, when the value changed, to those who wait for that. A WAIT may be
- * replied to later. */
+/* Runs a call; replies to the caller and, when the value changed, to those who wait for that. A
+ * WAIT may be replied to later. */
 void cpi_store_call(struct cpi_store *store, struct cpi_caller caller,
                     const struct cpi_var_request *request);
 

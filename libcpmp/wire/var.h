@@ -5,15 +5,17 @@
 /*
  * Calls on global variables, and bodies in parts.
  *
- * A body longer than one frame travels in parts: frames of one kind with the same handle, `length` the
- * whole body's bytes, `context` the part's offset, in order. A rank has one call under way at a time.
+ * A body longer than one frame travels in parts: frames of one kind with the same handle, `length`
+ * the whole body's bytes, `context` the part's offset, in order. A rank has one call under way at a
+ * time.
  *
- * VAR_CALL: handle = home << 32 | call number, tag = enum cpi_var_op, body = struct cpi_var_call, the
- * name, the value, the second value. The home (the peer whose agent keeps the variable) follows from the name.
- * VAR_REPLY: handle as in the call, tag = error code, body = struct cpi_var_reply and the value.
+ * VAR_CALL: handle = home << 32 | call number, tag = enum cpi_var_op, body = struct cpi_var_call,
+ * the name, the value, the second value. The home (the peer whose agent keeps the variable) follows
+ * from the name. VAR_REPLY: handle as in the call, tag = error code, body = struct cpi_var_reply
+ * and the value.
  *
- * EVENT: handle = sequence, tag = 1 for text, body = 1 byte topic length, topic, data.
- * EVENT_ACK: handle = highest sequence taken, tag 0; or tag 1: one agent knows subscription `handle`.
+ * EVENT: handle = sequence, tag = 1 for text, body = 1 byte topic length, topic, data. EVENT_ACK:
+ * handle = highest sequence taken, tag 0; or tag 1: one agent knows subscription `handle`.
  * SUBSCRIBE: handle = number of the subscription, body = topic (empty: all).
  */
 
@@ -70,8 +72,9 @@ struct cpi_assembly {
     uint64_t handle;
 };
 
-/* Adds a part. *complete_p: the body is whole (assembly->body, bytes) until the next call. CPMP_EPROTO for a
- * part out of order or a body beyond CPI_BODY_BYTES_MAX, CPMP_ENOMEM. On error the assembly is empty. */
+/* Adds a part. *complete_p: the body is whole (assembly->body, bytes) until the next call.
+ * CPMP_EPROTO for a part out of order or a body beyond CPI_BODY_BYTES_MAX, CPMP_ENOMEM. On error
+ * the assembly is empty. */
 int cpi_assembly_add(struct cpi_assembly *assembly, const struct cpi_frame *frame,
                      bool *complete_p);
 void cpi_assembly_release(struct cpi_assembly *assembly);

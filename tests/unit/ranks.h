@@ -3,9 +3,9 @@
 #define TESTS_UNIT_RANKS_H
 
 /*
- * Runs a function as N ranks: real processes around a real job segment, without an agent. A rank fails by
- * ending with other than 0 (a failed cmocka-free check: RANK_CHECK), by a signal, or by not ending within
- * RANKS_SECONDS_MAX.
+ * Runs a function as N ranks: real processes around a real job segment, without an agent. A rank
+ * fails by ending with other than 0 (a failed cmocka-free check: RANK_CHECK), by a signal, or by
+ * not ending within RANKS_SECONDS_MAX.
  */
 
 #include <errno.h>
@@ -48,13 +48,14 @@ ranks_child(const struct cpi_segment *segment, struct cpi_host_page *host, uint3
     exit(0);  /* sanitizers report leaks at exit */
 }
 
-/* Runs `fn(arg)` as `count` ranks; how many of them failed. `cores`: what the host page claims (0: as many as
- * there are ranks, so that waiting spins first; 1: oversubscribed). */
+/* Runs `fn(arg)` as `count` ranks; how many of them failed. `cores`: what the host page claims (0:
+ * as many as there are ranks, so that waiting spins first; 1: oversubscribed). */
 static inline int
 ranks_run(uint32_t count, int cores, rank_fn *fn, void *arg)
 {
     struct cpi_segment_config config = {
-        .job = 1, .world = count, .local = count, .peers = 1, .cores = 2, .capacity_millicores = 2000};
+        .job = 1, .world = count, .local = count, .peers = 1, .cores = 2,
+        .capacity_millicores = 2000};
     struct cpi_segment segment;
     int fd, failed = 0, bell = eventfd(0, EFD_CLOEXEC);
     int host_fd = cpi_memfd_make("host", 4096);

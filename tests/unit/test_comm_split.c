@@ -24,7 +24,8 @@ recv_value(struct cpi_comm *comm, int source)
 {
     int value = -1;
     struct cpi_payload p = {.base = &value, .bytes = sizeof(value)};
-    RANK_CHECK(cpi_p2p_recv(&p, cpi_comm_to_world(comm, source), comm->context, 1, NULL) == CPMP_OK);
+    RANK_CHECK(cpi_p2p_recv(&p, cpi_comm_to_world(comm, source), comm->context, 1, NULL) ==
+               CPMP_OK);
     return value;
 }
 

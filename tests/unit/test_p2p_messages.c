@@ -49,7 +49,8 @@ all_sizes(void *arg)
             struct cpi_payload payload = bytes_at(buf, sizes[i]);
             if (cpi_engine.rank == 0) {
                 fill(buf, sizes[i], i);
-                RANK_CHECK(cpi_p2p_send(&payload, 1, 2, (int)i, (enum cpi_send_mode)mode) == CPMP_OK);
+                RANK_CHECK(cpi_p2p_send(&payload, 1, 2, (int)i, (enum cpi_send_mode)mode) ==
+                           CPMP_OK);
                 RANK_CHECK(cpi_p2p_recv(&payload, 1, 2, 7, &status) == CPMP_OK);
                 expect(buf, sizes[i], i + 1);
             } else {

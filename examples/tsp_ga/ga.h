@@ -8,10 +8,10 @@
  * The population is founded with randomized nearest-neighbour tours, each brought to a local
  * optimum. A generation makes as many children as there are tours: in a random circle of all tours
  * each has a child with the next one, which goes through crossover, now and then a kick, and the
- * local search; it takes the place of the first parent, which it resembles, if it is better. So
- * good tours spread slowly and the population stays varied. When children are all their parents
- * again, kicks alone go on; an island that has got stuck founds its population anew around its best
- * tour.
+ * local search; it takes the place of the parent that it has more edges of, if it is shorter
+ * (deterministic crowding, S. Mahfoud, 1992). So good tours spread slowly and the population stays
+ * varied. When children are all their parents again, kicks alone go on; an island that has got
+ * stuck founds its population anew around its best tour.
  *
  * Work is cut in steps of one child, so that the caller can look at the clock and at messages in
  * between. Everything an island does follows from instance, parameters, stream and immigrants.

@@ -45,10 +45,10 @@ static void catch_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static void say_error(const char *error)
+static void say_error(const char *error, const char *advice)
 {
     if (cpmp_rank() == 0) {
-        fprintf(stderr, "tsp_ga: %s\n", error);
+        fprintf(stderr, "tsp_ga: %s%s\n", error, advice);
     }
 }
 
@@ -74,7 +74,7 @@ static int load(const char *path, struct instance *instance_p)
         result = tsplib_parse(text, (size_t)bytes, path, instance_p, error);
     }
     if (result != 0) {
-        say_error(error);
+        say_error(error, "");
     }
     free(text);
     return result;
@@ -152,7 +152,7 @@ int main(int argc, char *argv[])
     must(cpmp_init(), "join the job");
     catch_interrupts();
     if (options_parse(&options, argc, argv, error, sizeof error) != 0) {
-        say_error(error);
+        say_error(error, " (tsp_ga --help tells how to use it)");
         status = EXIT_USAGE;
     } else if (options.help) {
         if (cpmp_rank() == 0) {
@@ -163,7 +163,7 @@ int main(int argc, char *argv[])
         status = EXIT_FILE;
     } else {
         if (options_settle(&options, &instance, error, sizeof error) != 0) {
-            say_error(error);
+            say_error(error, "");
             status = EXIT_USAGE;
         } else {
             status = run(&options, &instance);

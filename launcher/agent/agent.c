@@ -130,7 +130,8 @@ on_setup(struct agent *agent, const Cpmp__Setup *setup)
     int error = job_setup(&agent->job, setup);
 
     if (error == CPMP_EVERSION)
-        agent_lose(agent, "the launcher is of another version; install cpexec and cpmp-agent together");
+        agent_lose(agent,
+                   "the launcher is of another version; install cpexec and cpmp-agent together");
     else if (error)
         agent_lose(agent, cpmp_strerror(error));
     if (error)
@@ -144,7 +145,8 @@ on_setup(struct agent *agent, const Cpmp__Setup *setup)
     report_ready(&agent->stream, address, strlen(address));
 }
 
-/* Everything that running ranks need. CPMP_OK, or what of it failed: CPMP_ENOMEM or the segment's. */
+/* Everything that running ranks need. CPMP_OK, or what of it failed: CPMP_ENOMEM or the
+ * segment's. */
 static int
 parts_make(struct agent *agent)
 {

@@ -8,8 +8,8 @@
  *   NEW --Setup--> READY --Start--> RUNNING --End--> ENDING --nothing left--> DONE
  *
  * (End may come in READY too.) In DONE the launcher has everything and closes the stream. A stream
- * that ends before, a message that breaks the rules, SIGTERM: LOST, the lease is over; everything below
- * the agent is killed, and it exits with 1.
+ * that ends before, a message that breaks the rules, SIGTERM: LOST, the lease is over; everything
+ * below the agent is killed, and it exits with 1.
  *
  * Single-threaded: one libuv loop, every function is called from it.
  */
@@ -50,7 +50,8 @@ struct agent {
     char litter[1024];      /* processes that could not be killed */
 };
 
-/* Takes over both descriptors; `host_fd` may be -1. CPMP_OK; else a text for people is on stderr. */
+/* Takes over both descriptors; `host_fd` may be -1. CPMP_OK; else a text for people is on
+ * stderr. */
 int agent_init(struct agent *agent, int control_fd, int host_fd);
 
 /* Returns the exit status when the job is over. */

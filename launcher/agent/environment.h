@@ -13,8 +13,8 @@
 #define RANK_DOORBELL_FD 101
 #define RANK_HOST_FD     102
 
-/* For local rank `index`; a NULL-terminated array in one piece with its strings, or NULL when memory is
- * short. The program's own strings are not copied. The caller frees it. */
+/* For local rank `index`; a NULL-terminated array in one piece with its strings, or NULL when
+ * memory is short. The program's own strings are not copied. The caller frees it. */
 char **environment_new(const struct job *job, uint32_t index);
 
 #endif

@@ -22,10 +22,10 @@
 #define SLOW_EVENTS_MAX     64u          /* handled in one slow poll */
 
 /*
- * Receive buffers: two for each peer, within limits. They are posted again as soon as the router has
- * taken the frames out, within the same poll, so the shared context runs dry for that long at most; the
- * tcp provider then leaves what comes in the socket, and goes on at the next poll. A bigger number buys
- * nothing; each costs 256 KiB once used.
+ * Receive buffers: two for each peer, within limits. They are posted again as soon as the router
+ * has taken the frames out, within the same poll, so the shared context runs dry for that long at
+ * most; the tcp provider then leaves what comes in the socket, and goes on at the next poll. A
+ * bigger number buys nothing; each costs 256 KiB once used.
  */
 #define BUFFERS_MIN   8u
 #define BUFFERS_MAX   64u
@@ -86,8 +86,8 @@ info_get(struct fabric *fabric, const char *listen, sa_family_t family, char *wh
     if (result == 0)
         return CPMP_OK;
     snprintf(why, FABRIC_WHY_MAX, "cannot open the fabric at %s: libfabric offers no endpoint of "
-             "its provider tcp there (fi_getinfo: %s); see that the address is this host's and that "
-             "$FI_PROVIDER doesn't exclude tcp", listen, fabric->library->strerror(-result));
+             "its provider tcp there (fi_getinfo: %s); see that the address is this host's and "
+             "that $FI_PROVIDER doesn't exclude tcp", listen, fabric->library->strerror(-result));
     return CPMP_ENOSUP;
 }
 
@@ -389,8 +389,8 @@ fabric_in_flight(const struct fabric *fabric, uint32_t peer)
     return fabric->links[peer].in_flight;
 }
 
-/* A batch that belongs to no connection we know: the sender has no tag of ours. Connections that have
- * not proven themselves are suspects, and let go: who is what it says comes again. */
+/* A batch that belongs to no connection we know: the sender has no tag of ours. Connections that
+ * have not proven themselves are suspects, and let go: who is what it says comes again. */
 static void
 batch_stray(struct fabric *fabric)
 {
@@ -496,27 +496,38 @@ event_queue_readable(const struct fabric *fabric)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
+/* One look at the event queue, and then at the door: the provider accepts and reads whenever it is
+ * asked for events, or whether it is safe to wait for them. */
+static bool
+event_queue_step(struct fabric *fabric)
+{
+    struct fid *queue = &fabric->eq->fid;
+    bool event = fabric_link_event(fabric);
+
+    door_watch(&fabric->door);
+    if (!event) {  /* somebody was let in, or the signal is stale; asking for a wait resets it */
+        (void)fi_trywait(fabric->fabric, &queue, 1);
+        door_watch(&fabric->door);
+    }
+    return event;
+}
+
 bool
 fabric_poll_slow(struct fabric *fabric)
 {
-    uint64_t deadline_us = fabric_deadline_us(fabric);
-    uint64_t now_us = deadline_us == UINT64_MAX ? 0 : cpi_clock_ns() / 1000;
     bool moved = false;
 
     for (uint32_t i = 0; i < SLOW_EVENTS_MAX && event_queue_readable(fabric); i++) {
-        /* What came before a loss is delivered before it; more than the buffers hold can't be there. */
+        /* What came before a loss is delivered before it; more than the buffers hold can't be
+         * there. */
         for (uint32_t n = 0; n < 2 * BUFFERS_MAX && fabric_poll(fabric); n++)
             continue;
-        bool event = fabric_link_event(fabric);
-        now_us = now_us ? now_us : cpi_clock_ns() / 1000;
-        door_watch(&fabric->door, now_us);
-        moved |= event;
-        if (!event && i >= 2)  /* somebody was let in, or the queue's own signal is stale */
-            break;
+        moved |= event_queue_step(fabric);
     }
-    if (deadline_us <= now_us) {
-        moved |= fabric_link_deadlines(fabric, now_us);
-        door_watch(&fabric->door, now_us);
+    uint64_t deadline_us = fabric_deadline_us(fabric);
+    if (deadline_us != UINT64_MAX && deadline_us <= cpi_clock_ns() / 1000) {
+        door_watch(&fabric->door);
+        moved |= fabric_link_deadlines(fabric, cpi_clock_ns() / 1000);
     }
     return moved;
 }
@@ -531,9 +542,9 @@ fabric_fds(const struct fabric *fabric, int fds[2])
 bool
 fabric_may_sleep(struct fabric *fabric)
 {
-    struct fid *fids[2] = {&fabric->cq->fid, &fabric->eq->fid};
+    struct fid *queue = &fabric->cq->fid;
 
-    return fi_trywait(fabric->fabric, fids, 2) == 0;
+    return !event_queue_readable(fabric) && fi_trywait(fabric->fabric, &queue, 1) == 0;
 }
 
 uint64_t

@@ -8,7 +8,8 @@
  * at all, in order; what is in them is the router's business.
  *
  * The agent with the lower index connects, the other waits, so two never cross. Everything happens
- * inside fabric_poll, in the caller's thread; callbacks run there too. No thread, no signal handler.
+ * inside fabric_poll, in the caller's thread; callbacks run there too. No thread, no signal
+ * handler.
  *
  * A job of one peer opens no fabric, and libfabric isn't even loaded (fabric_library.h tells why).
  *
@@ -29,7 +30,8 @@
 
 struct fabric;
 
-/* A batch to be sent. The caller owns it and what `runs` point to until it comes back through `sent`. */
+/* A batch to be sent. The caller owns it and what `runs` point to until it comes back through
+ * `sent`. */
 struct fabric_batch {
     struct iovec runs[FABRIC_RUNS_MAX];
     uint32_t run_count;
@@ -43,14 +45,14 @@ struct fabric_batch {
 struct fabric_events {
     /* The connection to `peer` stands; batches may be sent. */
     void (*up)(void *arg, uint32_t peer);
-    /* A batch came; its header is checked and its frames lie behind it, not yet checked. Valid in the call.
-     * Other than CPMP_OK: it breaks the protocol, and the connection is given up. */
+    /* A batch came; its header is checked and its frames lie behind it, not yet checked. Valid in
+     * the call. Other than CPMP_OK: it breaks the protocol, and the connection is given up. */
     int (*received)(void *arg, uint32_t peer, const struct cpi_batch *batch);
     /* `batch` is the caller's again: it has gone out, or its connection is lost. */
     void (*sent)(void *arg, uint32_t peer, struct fabric_batch *batch);
-    /* The connection is gone for good; `why` is for people and valid in the call. `error`: CPMP_EPEER when
-     * the other side went away or can't be reached, CPMP_EPROTO, CPMP_EVERSION or CPMP_EKEY when it
-     * spoke wrongly, CPMP_ESYS. Not called for what fabric_close ends. */
+    /* The connection is gone for good; `why` is for people and valid in the call. `error`:
+     * CPMP_EPEER when the other side went away or can't be reached, CPMP_EPROTO, CPMP_EVERSION or
+     * CPMP_EKEY when it spoke wrongly, CPMP_ESYS. Not called for what fabric_close ends. */
     void (*lost)(void *arg, uint32_t peer, int error, const char *why);
 };
 
@@ -64,16 +66,17 @@ struct fabric_config {
 };
 
 struct fabric_counts {
-    uint64_t batches_out, batches_in, bytes_out, bytes_in;  /* bytes: of frames, strides summed up */
+    uint64_t batches_out, batches_in, bytes_out, bytes_in;  /* of frames, strides summed up */
     uint64_t strangers;
 };
 
-/* Loads libfabric, listens. On failure *fabric_p is left alone and `why` (FABRIC_WHY_MAX bytes) says what
- * failed, where and what to do. Errors: CPMP_EINVAL (the address), CPMP_ENOSUP (no libfabric, no provider
- * tcp), CPMP_ENOMEM, CPMP_ESYS. */
+/* Loads libfabric, listens. On failure *fabric_p is left alone and `why` (FABRIC_WHY_MAX bytes)
+ * says what failed, where and what to do. Errors: CPMP_EINVAL (the address), CPMP_ENOSUP (no
+ * libfabric, no provider tcp), CPMP_ENOMEM, CPMP_ESYS. */
 int fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *why);
 
-/* Ends all connections; batches in flight come back through `sent`, nothing else is called. NULL is fine. */
+/* Ends all connections; batches in flight come back through `sent`, nothing else is called. NULL is
+ * fine. */
 void fabric_close(struct fabric *fabric);
 
 /* "address:port" for the other agents. */
@@ -82,16 +85,17 @@ const char *fabric_address(const struct fabric *fabric);
 /* Who gets the events; once, before fabric_connect. */
 void fabric_on(struct fabric *fabric, const struct fabric_events *events, void *arg);
 
-/* Connect to `peer` at `address` (what its fabric_address said), or, when its index is lower than this
- * agent's, expect its connection. `up` or `lost` follows from fabric_poll. After `lost` it may be called
- * again. CPMP_EINVAL: peer or address are none; CPMP_EEXIST: asked for already. */
+/* Connect to `peer` at `address` (what its fabric_address said), or, when its index is lower than
+ * this agent's, expect its connection. `up` or `lost` follows from fabric_poll. After `lost` it may
+ * be called again. CPMP_EINVAL: peer or address are none; CPMP_EEXIST: asked for already. */
 int fabric_connect(struct fabric *fabric, uint32_t peer, const char *address);
 
 /* End the connection to `peer` without telling anybody here. */
 void fabric_disconnect(struct fabric *fabric, uint32_t peer);
 
-/* Send `batch`. CPMP_EAGAIN: FABRIC_IN_FLIGHT_MAX are under way; try again after a `sent`. CPMP_EPEER: the
- * connection doesn't stand. With an error the batch stays the caller's and no event follows. */
+/* Send `batch`. CPMP_EAGAIN: FABRIC_IN_FLIGHT_MAX are under way; try again after a `sent`.
+ * CPMP_EPEER: the connection doesn't stand. With an error the batch stays the caller's and no event
+ * follows. */
 int fabric_send(struct fabric *fabric, uint32_t peer, struct fabric_batch *batch);
 
 /* Batches handed over for `peer` and not done yet. */
@@ -100,12 +104,12 @@ uint32_t fabric_in_flight(const struct fabric *fabric, uint32_t peer);
 /* Progress on the connections that stand; true when something happened. One or two system calls. */
 bool fabric_poll(struct fabric *fabric);
 
-/* What fabric_poll leaves out to be cheap: greetings, losses, deadlines. Call it before each sleep and every
- * few hundred polls. True when something happened. */
+/* What fabric_poll leaves out to be cheap: greetings, losses, deadlines. Call it before each sleep
+ * and every few hundred polls. True when something happened. */
 bool fabric_poll_slow(struct fabric *fabric);
 
-/* Two descriptors to sleep on (readable: poll both ways), and whether sleeping is allowed now: false when
- * there is something to poll that would not show on them. Ask last before each sleep. */
+/* Two descriptors to sleep on (readable: poll both ways), and whether sleeping is allowed now:
+ * false when there is something to poll that would not show on them. Ask last before each sleep. */
 void fabric_fds(const struct fabric *fabric, int fds[2]);
 bool fabric_may_sleep(struct fabric *fabric);
 

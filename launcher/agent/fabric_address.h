@@ -3,8 +3,8 @@
 #define CPI_AGENT_FABRIC_ADDRESS_H
 
 /*
- * Addresses of fabrics as text: "10.77.0.1:4711", "[fe80::1%eth0]:4711". Numeric only, so that neither
- * a launcher nor an agent waits for a name service.
+ * Addresses of fabrics as text: "10.77.0.1:4711", "[fe80::1%eth0]:4711". Numeric only, so that
+ * neither a launcher nor an agent waits for a name service.
  */
 
 #include <stdbool.h>

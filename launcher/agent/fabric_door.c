@@ -133,8 +133,9 @@ waiting_add(struct door *door, int fd, uint64_t cookie)
         waiting->from.ss_family = AF_UNSPEC;
 }
 
-/* A socket that the provider has just accepted: of all of this process only those at our listening address
- * are not yet close-on-exec (libuv's and our own are made so, others are sealed after the call). */
+/* A socket that the provider has just accepted: of all of this process only those at our listening
+ * address are not yet close-on-exec (libuv's and our own are made so, others are sealed after the
+ * call). */
 static void
 descriptor_look(int fd, void *arg)
 {
@@ -155,8 +156,10 @@ descriptor_look(int fd, void *arg)
 }
 
 void
-door_watch(struct door *door, uint64_t now_us)
+door_watch(struct door *door)
 {
+    uint64_t now_us = door->waiting_count > 0 ? cpi_clock_ns() / 1000 : 0;
+
     for (uint32_t i = 0; i < door->waiting_count;) {
         struct door_waiting *waiting = &door->waiting[i];
         if (socket_cookie(waiting->fd) != waiting->cookie) {

@@ -5,15 +5,17 @@
 /*
  * The door: keeps watch over sockets that libfabric accepts before anybody has said a valid hello.
  *
- * libfabric 1.17's tcp provider accepts whoever comes, reads the request with a blocking recv and sets no
- * time limit: 32 bytes of its header without the data they announce stop the whole process, and silent
- * connections pile up until there are no descriptors left. It closes bad ones without a word, so they
- * can't be counted either. And its sockets are not close-on-exec: a rank would inherit them.
+ * libfabric 1.17's tcp provider accepts whoever comes, reads the request with a blocking recv and
+ * sets no time limit: 32 bytes of its header without the data they announce stop the whole process,
+ * and silent connections pile up until there are no descriptors left. It closes bad ones without a
+ * word, so they can't be counted either. And its sockets are not close-on-exec: a rank would
+ * inherit them.
  *
- * Accepting and reading happen in different calls of fi_eq_read, so between them the door finds the new
- * socket by its local address and makes it non-blocking and close-on-exec. It remembers it until a valid
- * hello came from it; one that is too slow, or one too many, is shut down, and the provider then closes it
- * itself. Costs: a look at the descriptors per event, DOOR_WAITING_MAX entries.
+ * Accepting and reading happen in different calls (of fi_eq_read, or fi_trywait on the event
+ * queue), so between them the door finds the new socket by its local address and makes it
+ * non-blocking and close-on-exec. It remembers it until a valid hello came from it; one that is too
+ * slow, or one too many, is shut down, and the provider then closes it itself. Costs: a look at the
+ * descriptors per event, DOOR_WAITING_MAX entries.
  */
 
 #include <stdbool.h>
@@ -52,10 +54,12 @@ void door_init(struct door *door, const struct sockaddr *address, socklen_t byte
 void door_snapshot_take(struct door_snapshot *snapshot);
 void door_snapshot_seal(const struct door_snapshot *snapshot);
 
-/* After each fi_eq_read: take in newly accepted sockets, count those that have gone, shut down the slow. */
-void door_watch(struct door *door, uint64_t now_us);
+/* After each call that lets the provider look at its sockets: take in newly accepted sockets, count
+ * those that have gone, shut down the slow. */
+void door_watch(struct door *door);
 
-/* A hello has been read from the connection that came from `from`: it is nobody to watch any more. */
+/* A hello has been read from the connection that came from `from`: it is nobody to watch any more.
+ * */
 void door_claim(struct door *door, const struct sockaddr *from);
 
 /* When door_watch wants to be called next; UINT64_MAX: nobody is waiting. */

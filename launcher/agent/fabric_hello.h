@@ -3,12 +3,12 @@
 #define CPI_AGENT_FABRIC_HELLO_H
 
 /*
- * The greeting of two agents (wire/fabric.h): codes that only a holder of the job's key can make. Pure: no
- * socket, no state.
+ * The greeting of two agents (wire/fabric.h): codes that only a holder of the job's key can make.
+ * Pure: no socket, no state.
  *
- * The code is HMAC-SHA256 by OpenSSL, which the daemon's TLS brings along anyway; xxHash, which is here
- * too, is no secret keeper. Nothing is encrypted: who can change packets on the way can still take a
- * connection over. What it does stop is everybody else.
+ * The code is HMAC-SHA256 by OpenSSL, which the daemon's TLS brings along anyway; xxHash, which is
+ * here too, is no secret keeper. Nothing is encrypted: who can change packets on the way can still
+ * take a connection over. What it does stop is everybody else.
  */
 
 #include <stdbool.h>
@@ -21,8 +21,9 @@ struct hello_tags {
     uint64_t to_acceptor, to_connector;
 };
 
-/* Fills all but job, from, to, incarnation and attempt, which the caller has set: magic, versions, role, a
- * fresh nonce, the code. `hello` is what a welcome answers, NULL for a hello itself. Errors: CPMP_ESYS. */
+/* Fills all but job, from, to, incarnation and attempt, which the caller has set: magic, versions,
+ * role, a fresh nonce, the code. `hello` is what a welcome answers, NULL for a hello itself.
+ * Errors: CPMP_ESYS. */
 int hello_make(const struct fabric_library *library, const uint8_t *key,
                const struct cpi_hello *hello, struct cpi_hello *made);
 

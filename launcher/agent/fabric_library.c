@@ -42,7 +42,8 @@ symbol_set(void *handle, const char *name, void *function_p, char *why, size_t w
     void *symbol = dlsym(handle, name);
 
     if (symbol == NULL)
-        snprintf(why, why_bytes, "%s; libfabric 1.17 and OpenSSL 3.0 or newer are needed", dlerror());
+        snprintf(why, why_bytes, "%s; libfabric 1.17 and OpenSSL 3.0 are needed at least",
+                 dlerror());
     *(void **)function_p = symbol;
     return symbol != NULL;
 }

@@ -5,13 +5,14 @@
 /*
  * libfabric and libcrypto, loaded when a job has a second peer and not before.
  *
- * Debian's libfabric is linked with libpsm2 and libinfinipath, whose constructors calibrate a clock by
- * sleeping 100 ms each: a program linked with it starts 200 ms later, whether it uses it or not. A job on one
- * peer starts in a fraction of that. libfabric's interface is made for this: four functions are
- * looked up by name, all the rest is reached through the objects they return. Never unloaded.
+ * Debian's libfabric is linked with libpsm2 and libinfinipath, whose constructors calibrate a clock
+ * by sleeping 100 ms each: a program linked with it starts 200 ms later, whether it uses it or not.
+ * A job on one peer starts in a fraction of that. libfabric's interface is made for this: four
+ * functions are looked up by name, all the rest is reached through the objects they return. Never
+ * unloaded.
  *
- * Those constructors also install handlers for SIGINT, SIGTERM, SIGSEGV and others. What the agent does
- * about signals is its own affair, so all dispositions are put back.
+ * Those constructors also install handlers for SIGINT, SIGTERM, SIGSEGV and others. What the agent
+ * does about signals is its own affair, so all dispositions are put back.
  */
 
 #include <openssl/evp.h>
@@ -40,8 +41,8 @@ struct fabric_signals {
 void fabric_signals_save(struct fabric_signals *signals);
 void fabric_signals_restore(const struct fabric_signals *signals);
 
-/* The libraries, loaded by the first call; NULL when one can't be, and `why` (`why_bytes`) says which, and
- * what to install. */
+/* The libraries, loaded by the first call; NULL when one can't be, and `why` (`why_bytes`) says
+ * which, and what to install. */
 const struct fabric_library *fabric_library_get(char *why, size_t why_bytes);
 
 #endif

@@ -98,8 +98,8 @@ link_retry_later(struct fabric_link *link)
     link->retry_us = cpi_clock_ns() / 1000 + RETRY_US;
 }
 
-/* Sends a hello with a nonce of its own. Losses are told from fabric_poll_slow only, so whatever fails
- * here is tried again until the deadline. */
+/* Sends a hello with a nonce of its own. Losses are told from fabric_poll_slow only, so whatever
+ * fails here is tried again until the deadline. */
 static void
 link_connect(struct fabric_link *link)
 {
@@ -179,14 +179,14 @@ link_welcomed(struct fabric_link *link, const struct cpi_hello *welcome, size_t 
     int error = cpi_hello_check(welcome, bytes, CPI_ROLE_WELCOME);
 
     if (error == CPMP_EVERSION) {
-        fabric_link_lose(link, error, "its agent is of another version of cpmp; update one of them");
+        fabric_link_lose(link, error, "its agent is of another version of cpmp");
     } else if (error != CPMP_OK || welcome->job != fabric->job || welcome->from != link->peer ||
                welcome->to != fabric->peer) {
         fabric_link_lose(link, CPMP_EPROTO, "what answers there is not this job's agent");
     } else if (!hello_code_right(fabric->library, fabric->key, &link->hello, welcome)) {
         fabric_link_lose(link, CPMP_EKEY, "what answers there does not hold this job's key");
     } else if (welcome->incarnation < link->incarnation) {
-        fabric_link_lose(link, CPMP_EPROTO, "what answers there is an agent that was given up before");
+        fabric_link_lose(link, CPMP_EPROTO, "what answers there was given up before");
     } else if (!tags_set(link, &link->hello, welcome)) {
         fabric_link_lose(link, CPMP_ESYS, "cannot compute its tags");
     } else {
@@ -212,7 +212,8 @@ hello_link(struct fabric *fabric, const struct cpi_hello *hello, size_t bytes)
     return link;
 }
 
-/* May `hello` have the link? Not while one of the same incarnation stands, or when nobody asked for it. */
+/* May `hello` have the link? Not while one of the same incarnation stands, or when nobody asked for
+ * it. */
 static bool
 link_free_for(struct fabric_link *link, const struct cpi_hello *hello)
 {
@@ -251,7 +252,8 @@ endpoint_accept(struct fabric_link *link, struct fi_info *info, const struct cpi
     return result;
 }
 
-/* A connection request. The info belongs to us; accepting takes its handle over, as does rejecting. */
+/* A connection request. The info belongs to us; accepting takes its handle over, as does rejecting.
+ * */
 static void
 hello_received(struct fabric *fabric, struct fi_info *info, const void *data, size_t bytes)
 {
@@ -285,7 +287,8 @@ fabric_link_proven(struct fabric_link *link)
 
 /* --- events --- */
 
-/* The endpoint of `link` came to its end, by `result` (negative) or, at 0, closed by the other side. */
+/* The endpoint of `link` came to its end, by `result` (negative) or, at 0, closed by the other
+ * side. */
 static void
 link_ended(struct fabric_link *link, int result)
 {
@@ -337,8 +340,9 @@ fabric_link_event(struct fabric *fabric)
     union event event;
     uint32_t kind = 0;
 
-    /* The tcp provider takes errno for the reason when a connection ends before its request came, and recv
-     * leaves it alone then: an EAGAIN from before would keep the dead socket, readable for ever. */
+    /* The tcp provider takes errno for the reason when a connection ends before its request came,
+     * and recv leaves it alone then: an EAGAIN from before would keep the dead socket, readable for
+     * ever. */
     errno = 0;
     ssize_t bytes = fi_eq_read(fabric->eq, &kind, &event, sizeof(event), 0);
 

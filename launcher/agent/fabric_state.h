@@ -8,12 +8,12 @@
  *
  * A link's states:
  *
- *   IDLE ──fabric_connect──> CONNECTING ──welcome──> UP ──> LOST          the lower index
- *                            ^        │ (accident: try again after a while)
- *                            └─RETRY──┘
- *   IDLE ──fabric_connect──> EXPECTED ──hello──> GREETED ──batch──> UP ──> LOST   the higher index
- *                            ^                    │ (the other gave up: it may come again)
- *                            └────────────────────┘
+ *   IDLE --fabric_connect--> CONNECTING --welcome--> UP --> LOST            the lower index
+ *                            ^         | (accident: try again after a while)
+ *                            +--RETRY--+
+ *   IDLE --fabric_connect--> EXPECTED --hello--> GREETED --batch--> UP --> LOST   the higher
+ *                            ^                   | (the other gave up: it may come again)
+ *                            +-------------------+
  *
  * All but IDLE, UP and LOST have a deadline. fabric_connect leads from LOST on as from IDLE.
  */
@@ -38,7 +38,7 @@ struct fabric_link {
     uint32_t peer;
     enum link_state state;
     uint32_t in_flight;
-    int broken;                      /* a send failed with this (negative errno); lost in the next slow poll */
+    int broken;                      /* a send failed with this; lost in the next slow poll */
     struct fid_ep *ep;               /* NULL in IDLE, RETRY, EXPECTED and LOST */
     uint64_t tag_out, tag_in;
     uint64_t sequence_out, sequence_in;

@@ -63,7 +63,8 @@ slowest_bytes(const struct input *input)
     return least;
 }
 
-/* Without a reader everything counts as taken, so that a launcher that hasn't heard goes on to the end. */
+/* Without a reader everything counts as taken, so that a launcher that hasn't heard goes on to the
+ * end. */
 static void
 input_tell(struct input *input)
 {
@@ -120,7 +121,8 @@ reader_write(struct input_reader *reader)
     return errno == EINTR;
 }
 
-/* Writes what the pipe takes, and watches for what comes next: room, or the other end being closed. */
+/* Writes what the pipe takes, and watches for what comes next: room, or the other end being
+ * closed. */
 static void
 reader_advance(struct input_reader *reader)
 {

@@ -6,9 +6,9 @@
  * Standard input, on its way from the launcher to the ranks here that have one: rank 0, another, or
  * every rank (each then reads all of it at its own pace).
  *
- * One ring of CONTROL_STDIN_WINDOW_BYTES holds what the slowest reader has not taken; the launcher's
- * credit keeps it from overflowing. A reader that has closed its end (or exited) is no error: it just
- * doesn't count any more, and when none is left the launcher is told to stop.
+ * One ring of CONTROL_STDIN_WINDOW_BYTES holds what the slowest reader has not taken; the
+ * launcher's credit keeps it from overflowing. A reader that has closed its end (or exited) is no
+ * error: it just doesn't count any more, and when none is left the launcher is told to stop.
  */
 
 #include <stdbool.h>
@@ -51,15 +51,15 @@ int input_init(struct input *input, uv_loop_t *loop, struct control_stream *stre
 /* Only after the loop has closed the handles. */
 void input_release(struct input *input);
 
-/* Feeds `fd`, which it takes over. 0, or -1 with errno and `fd` is the caller's. Every reader is added
- * before the first input_give. */
+/* Feeds `fd`, which it takes over. 0, or -1 with errno and `fd` is the caller's. Every reader is
+ * added before the first input_give. */
 int input_add(struct input *input, int fd);
 
 /* Every reader has been added: when there is none to feed, tell the launcher. */
 void input_ready(struct input *input);
 
-/* More data, and whether it is the end. CPMP_EPROTO when it is more than the launcher had credit for, or
- * comes after the end. */
+/* More data, and whether it is the end. CPMP_EPROTO when it is more than the launcher had credit
+ * for, or comes after the end. */
 int input_give(struct input *input, const void *data, size_t bytes, bool eof);
 
 #endif

@@ -17,7 +17,8 @@
 
 #define HOST_PAGE_BYTES 4096u
 
-/* Moves a descriptor out of the numbers that ranks are handed; -1 with errno, and `fd` is closed. */
+/* Moves a descriptor out of the numbers that ranks are handed; -1 with errno, and `fd` is
+ * closed. */
 static int
 fd_lift(int fd)
 {

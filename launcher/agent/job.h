@@ -3,8 +3,8 @@
 #define CPI_AGENT_JOB_H
 
 /*
- * The job as one agent sees it: what the launcher said in Setup and Start, checked, and the memory made
- * for it: the job segment, the agent's doorbell and the host page.
+ * The job as one agent sees it: what the launcher said in Setup and Start, checked, and the memory
+ * made for it: the job segment, the agent's doorbell and the host page.
  *
  * Ranks of one peer get local indices in the order of their rank numbers, on every agent alike.
  */
@@ -36,8 +36,8 @@ struct job {
 /* Numbers below this are free for what ranks are handed. */
 #define JOB_FD_MIN 110
 
-/* Maps the host page `host_fd` (taken over), or makes one when it is -1. CPMP_OK; CPMP_EPROTO when the
- * descriptor is no sealed memfd; CPMP_ESYS with errno. */
+/* Maps the host page `host_fd` (taken over), or makes one when it is -1. CPMP_OK; CPMP_EPROTO when
+ * the descriptor is no sealed memfd; CPMP_ESYS with errno. */
 int job_init(struct job *job, int host_fd);
 void job_release(struct job *job);
 

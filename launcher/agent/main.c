@@ -20,8 +20,8 @@
 
 #include "agent/agent.h"
 
-/* Signals that a terminal sends to whoever is in its foreground; what they mean to the job the launcher
- * decides. SIGPIPE: writes tell by their result. */
+/* Signals that a terminal sends to whoever is in its foreground; what they mean to the job the
+ * launcher decides. SIGPIPE: writes tell by their result. */
 static const int ignored_signals[] = {SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
 
 static int
@@ -73,8 +73,8 @@ main(int argc, char **argv)
     int status;
 
     if (argc < 2 || argc > 3 || control_fd < 0 || (argc == 3 && host_fd < 0)) {
-        fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD]; cpexec starts it, with open "
-              "descriptors\n", stderr);
+        fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD]\n"
+              "cpexec starts it, with open descriptors; use cpexec.\n", stderr);
         return 2;
     }
     if (descriptors_prepare() < 0) {

@@ -92,7 +92,8 @@ pipe_read(struct output_pipe *pipe)
     count = read(pipe->fd, output->buffer, want);
     if (count > 0) {
         output->sent_bytes += (uint64_t)count;
-        report_output(output->stream, pipe->rank, pipe->number, output->buffer, (size_t)count, false);
+        report_output(output->stream, pipe->rank, pipe->number, output->buffer, (size_t)count,
+                      false);
         output_check(output);
         return;
     }

@@ -5,13 +5,13 @@
 /*
  * What the ranks write to stdout and stderr, on its way to the launcher.
  *
- * All pipes draw on one window of credit. A pipe with something to read and no credit left is no longer
- * watched and waits its turn in a queue; the rank behind it blocks when its pipe is full, so a slow
- * reader of the launcher's output slows the ranks and nothing is held in memory or lost.
+ * All pipes draw on one window of credit. A pipe with something to read and no credit left is no
+ * longer watched and waits its turn in a queue; the rank behind it blocks when its pipe is full, so
+ * a slow reader of the launcher's output slows the ranks and nothing is held in memory or lost.
  *
- * A pipe ends when its last writer is gone, which may be long after the rank: whoever inherited it can
- * still write. When all processes are known to be dead, output_cut makes "empty" the end, because a
- * descriptor that was passed to a stranger would keep a pipe open for ever.
+ * A pipe ends when its last writer is gone, which may be long after the rank: whoever inherited it
+ * can still write. When all processes are known to be dead, output_cut makes "empty" the end,
+ * because a descriptor that was passed to a stranger would keep a pipe open for ever.
  */
 
 #include <stdbool.h>
@@ -57,7 +57,8 @@ int output_init(struct output *output, uv_loop_t *loop, struct control_stream *s
 /* Only after the loop has closed the handles. */
 void output_release(struct output *output);
 
-/* Relays what comes from `fd`, which it takes over. 0, or -1 with errno and `fd` is the caller's. */
+/* Relays what comes from `fd`, which it takes over. 0, or -1 with errno and `fd` is the
+ * caller's. */
 int output_add(struct output *output, uint32_t rank, uint32_t number, int fd);
 
 /* The launcher has taken so many bytes since the start. CPMP_EPROTO when that can't be. */

@@ -41,8 +41,8 @@ on_timer(uv_timer_t *timer)
     progress_look(timer->data, uv_now(timer->loop));
 }
 
-/* Runs once per turn of the loop. What woke it so soon after the last look may have been a change: then
- * a timer sees to it that there is one more look, and if that is all, no further. */
+/* Runs once per turn of the loop. What woke it so soon after the last look may have been a change:
+ * then a timer sees to it that there is one more look, and if that is all, no further. */
 static void
 on_check(uv_check_t *check)
 {

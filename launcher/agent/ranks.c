@@ -113,7 +113,8 @@ rank_spawn(const struct ranks_parts *parts, uint32_t index, const struct stdio *
     return result;
 }
 
-/* The pipes are attached before the rank is started: what can fail fails while there is no process. */
+/* The pipes are attached before the rank is started: what can fail fails while there is no
+ * process. */
 static int
 rank_start(const struct ranks_parts *parts, uint32_t index, enum spawn_step *step_p)
 {

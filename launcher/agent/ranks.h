@@ -22,8 +22,8 @@ struct ranks_parts {
     const struct rlimit *files;  /* of the ranks */
 };
 
-/* Starts every local rank and reports each as Started; after the first that can't be started, which is
- * reported as StartFailed, no more. */
+/* Starts every local rank and reports each as Started; after the first that can't be started, which
+ * is reported as StartFailed, no more. */
 void ranks_start(const struct ranks_parts *parts);
 
 /* How many local ranks will have a standard input. */

@@ -46,8 +46,8 @@ report_started(struct control_stream *stream, uint32_t rank, int pid)
 }
 
 void
-report_start_failed(struct control_stream *stream, uint32_t rank, const char *what, int error_number,
-                    const char *program)
+report_start_failed(struct control_stream *stream, uint32_t rank, const char *what,
+                    int error_number, const char *program)
 {
     Cpmp__StartFailed failed = CPMP__START_FAILED__INIT;
 
@@ -141,7 +141,8 @@ report_done(struct control_stream *stream, Cpmp__Done *done)
 }
 
 void
-report_trouble(struct control_stream *stream, enum control_trouble severity, const char *format, ...)
+report_trouble(struct control_stream *stream, enum control_trouble severity,
+               const char *format, ...)
 {
     Cpmp__Trouble trouble = CPMP__TROUBLE__INIT;
     char text[1024];

@@ -23,9 +23,9 @@ enum { WOKEN_BELL = 1, WOKEN_TIMER = 2, WOKEN_FABRIC = 3 };
 /* --- opening --- */
 
 /*
- * The window of one connection: what its ranks' credits with the ranks here add up to, within limits. With
- * the upper one in force a rank that computes can make the connection stand still for others, when its
- * unread messages from there exceed it.
+ * The window of one connection: what its ranks' credits with the ranks here add up to, within
+ * limits. With the upper one in force a rank that computes can make the connection stand still for
+ * others, when its unread messages from there exceed it.
  */
 static uint64_t
 link_window(const struct cpi_segment *segment, uint32_t peer)
@@ -61,12 +61,11 @@ memory_get(struct router *router)
     router->sinks = calloc(router->local + 1, sizeof(router->sinks[0]));
     router->incarnations = calloc(router->world, sizeof(router->incarnations[0]));
     router->scratch = aligned_alloc(CPI_FRAME_ALIGN, cpi_frame_stride(router->frame_max));
-    if (router->fabric != NULL)
-        router->links = calloc(router->peers, sizeof(router->links[0]));
+    router->links = calloc(router->peers, sizeof(router->links[0]));
     if (router->sources == NULL || router->sinks == NULL || router->incarnations == NULL ||
-        router->scratch == NULL || (router->fabric != NULL && router->links == NULL))
+        router->scratch == NULL || router->links == NULL)
         return CPMP_ENOMEM;
-    for (uint32_t peer = 0; router->fabric != NULL && peer < router->peers; peer++) {
+    for (uint32_t peer = 0; peer < router->peers; peer++) {
         router->links[peer].peer = peer;
         router->links[peer].window = link_window(router->segment, peer);
     }
@@ -180,7 +179,7 @@ router_close(struct router *router)
     if (router == NULL)
         return;
     for (uint32_t peer = 0; router->links != NULL && peer < router->peers; peer++) {
-        if (router->links[peer].up)
+        if (router->links[peer].up && router->fabric != NULL)
             fabric_disconnect(router->fabric, peer);
     }
     while (slots_busy(router))
@@ -279,8 +278,8 @@ inbox_is_empty(const struct router *router)
 }
 
 /*
- * Goes to sleep unless there is something to do: clear the inbox and look, say that we sleep, and look
- * again. What comes after that rings the bell. False when there was something.
+ * Goes to sleep unless there is something to do: clear the inbox and look, say that we sleep, and
+ * look again. What comes after that rings the bell. False when there was something.
  */
 static bool
 sleep_try(struct router *router)
@@ -323,7 +322,8 @@ wake_up(struct router *router)
     }
 }
 
-/* With a core to itself the agent looks again for a while; when others want it, they have it first. */
+/* With a core to itself the agent looks again for a while; when others want it, they have it first.
+ * */
 static bool
 spin(const struct router *router, uint32_t idle, uint64_t since_ns)
 {
@@ -450,7 +450,7 @@ link_check(const struct router *router, const struct router_link *link)
         assert(slot->batch.run_count <= FABRIC_RUNS_MAX && slot->hold_count <= ROUTER_SLOT_HOLDS);
         assert(slot->busy || slot == link->open || slot->bytes == 0);
     }
-    assert(busy == fabric_in_flight(router->fabric, link->peer));
+    assert(busy == (router->fabric ? fabric_in_flight(router->fabric, link->peer) : 0));
     assert(!link->up || link->queued <= link->granted);
     assert(link->received <= link->advertised && link->advertised <= router_link_grant(link));
     assert(link->waiting.bytes <= ROUTER_QUEUE_MAX);

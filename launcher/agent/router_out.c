@@ -10,8 +10,8 @@
 
 /* --- ring space --- */
 
-/* Gives the ring back as far as nothing is under way from it. Lazily: each time costs the rank a cache
- * miss (ring.h tells why that holds nobody up). */
+/* Gives the ring back as far as nothing is under way from it. Lazily: each time costs the rank a
+ * cache miss (ring.h tells why that holds nobody up). */
 static void
 source_release(struct router *router, struct router_source *source)
 {
@@ -107,8 +107,8 @@ slot_has_room(struct router_slot *slot, const void *start, size_t stride)
            (slot->batch.run_count < FABRIC_RUNS_MAX || slot_continues(slot, at));
 }
 
-/* The open slot, with room for a frame at `start` in its ring, or, if that is NULL, in its copy buffer. NULL
- * when all is under way. */
+/* The open slot, with room for a frame at `start` in its ring, or, if that is NULL, in its copy
+ * buffer. NULL when all is under way. */
 static inline struct router_slot *
 slot_with_room(struct router *router, struct router_link *link, const void *start, size_t stride)
 {
@@ -157,7 +157,8 @@ link_copy_room(struct router *router, struct router_link *link, size_t stride)
     return start;
 }
 
-/* A long frame goes as it lies in its ring, under a hold; the holds of a batch are one for each run. */
+/* A long frame goes as it lies in its ring, under a hold; the holds of a batch are one for each
+ * run. */
 static bool
 link_refer(struct router *router, struct router_link *link, struct router_source *source,
            struct cpi_frame *frame, size_t stride)
@@ -185,9 +186,9 @@ source_fault(struct router *router, struct router_source *source, const char *wh
 }
 
 /*
- * The frame at `scan`, NULL when there is none, and its header as it was at one moment: the rank can write
- * there at any time, so nothing read from the ring a second time is to be relied on. A rank is foreign
- * code; it may harm its own job, not its agent.
+ * The frame at `scan`, NULL when there is none, and its header as it was at one moment: the rank
+ * can write there at any time, so nothing read from the ring a second time is to be relied on. A
+ * rank is foreign code; it may harm its own job, not its agent.
  */
 static struct cpi_frame *
 source_next(struct router *router, struct router_source *source, struct cpi_frame *header)
@@ -266,8 +267,8 @@ source_forward(struct router *router, struct router_source *source, struct cpi_f
     return true;
 }
 
-/* Takes frames until the ring is empty, or stands still for want of room; in one go no more than the
- * ring can hold, so that a busy rank doesn't starve the others. */
+/* Takes frames until the ring is empty, or stands still for want of room; in one go no more than
+ * the ring can hold, so that a busy rank doesn't starve the others. */
 static bool
 source_drain(struct router *router, struct router_source *source)
 {
@@ -420,7 +421,8 @@ router_link_up(void *arg, uint32_t peer)
     link->lost = false;
     link->epoch++;
     link->queued = link->granted = link->received = link->advertised = link->backlog_bytes = 0;
-    slot_send(router, link, slot_free(link));  /* the first grant, and the connecting side's proof */
+    /* The first grant, and of the connecting side the proof. */
+    slot_send(router, link, slot_free(link));
 }
 
 void

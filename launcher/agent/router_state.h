@@ -3,20 +3,21 @@
 #define CPI_AGENT_ROUTER_STATE_H
 
 /*
- * The inside of the router, shared by its files: router.c (opening, running, sleeping), router_out.c
- * (from rings and handlers to connections), router_in.c (from connections to rings and handlers).
+ * The inside of the router, shared by its files: router.c (opening, running, sleeping),
+ * router_out.c (from rings and handlers to connections), router_in.c (from connections to rings and
+ * handlers).
  *
- * Ring space under way. Frames are taken from a source at `scan`. Those that go out by reference put a
- * hold on the ring; holds are in the order of their positions, done in any. The ring is given back
- * up to the first hold that is not done, or up to `scan` when there is none.
+ * Ring space under way. Frames are taken from a source at `scan`. Those that go out by reference
+ * put a hold on the ring; holds are in the order of their positions, done in any. The ring is given
+ * back up to the first hold that is not done, or up to `scan` when there is none.
  *
- * Slots. A connection has FABRIC_IN_FLIGHT_MAX + 1 slots, a batch each: at most one is open and filled, the
- * others are under way or free. So an open slot that is full and can't be sent is the place where
- * everything for that connection stops, in order.
+ * Slots. A connection has FABRIC_IN_FLIGHT_MAX + 1 slots, a batch each: at most one is open and
+ * filled, the others are under way or free. So an open slot that is full and can't be sent is the
+ * place where everything for that connection stops, in order.
  *
- * Grants. `queued` counts bytes of frames put into batches, `granted` is what the other side allows; the
- * same for the other direction in `received` and `advertised`. Bytes in backlogs are not granted again
- * until they are in their rings.
+ * Grants. `queued` counts bytes of frames put into batches, `granted` is what the other side
+ * allows; the same for the other direction in `received` and `advertised`. Bytes in backlogs are
+ * not granted again until they are in their rings.
  */
 
 #include <sys/epoll.h>
@@ -26,8 +27,8 @@
 #define ROUTER_SLOTS       (FABRIC_IN_FLIGHT_MAX + 1)
 #define ROUTER_COPY_BYTES  (32u << 10)  /* of short frames in one batch */
 #define ROUTER_COPY_MAX    2048u        /* frames above it go by reference */
-#define ROUTER_EAGER_BYTES (16u << 10)  /* an open batch of that size doesn't wait for others to complete */
-#define ROUTER_HOLDS       16u          /* of one ring; with all in use long frames are copied too */
+#define ROUTER_EAGER_BYTES (16u << 10)  /* an open batch of that size waits for no other */
+#define ROUTER_HOLDS       16u          /* of one ring; if all are in use long frames are copied */
 #define ROUTER_SLOT_HOLDS  FABRIC_RUNS_MAX
 #define ROUTER_WORDS       ((CPI_SEGMENT_LOCAL_MAX + 1 + 63) / 64)
 
@@ -122,7 +123,7 @@ struct router {
     struct router_handler handlers[CPI_FRAME_KIND_END];
     struct router_source *sources;     /* [local] */
     struct router_sink *sinks;         /* [local] */
-    struct router_link *links;         /* [peers]; NULL without a fabric */
+    struct router_link *links;         /* [peers]; without a fabric none is ever up */
     uint16_t *incarnations;            /* [world] the highest seen */
     struct cpi_frame *scratch;         /* frame_max bytes: a frame for a handler */
 };

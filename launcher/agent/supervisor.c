@@ -161,7 +161,8 @@ on_pidfd(uv_poll_t *poll, int status, int events)
     supervisor_advance(rank->supervisor);
 }
 
-/* A kernel without pidfds, or no descriptor to spare: SIGCHLD alone tells, just later in the loop. */
+/* A kernel without pidfds, or no descriptor to spare: SIGCHLD alone tells, just later in the
+ * loop. */
 static void
 rank_watch(struct supervisor_rank *rank)
 {
@@ -225,8 +226,8 @@ supervisor_reserve(struct supervisor *supervisor, uint32_t count)
 }
 
 int
-supervisor_init(struct supervisor *supervisor, uv_loop_t *loop, const struct supervisor_hooks *hooks,
-                void *arg)
+supervisor_init(struct supervisor *supervisor, uv_loop_t *loop,
+                const struct supervisor_hooks *hooks, void *arg)
 {
     memset(supervisor, 0, sizeof(*supervisor));
     supervisor->loop = loop;

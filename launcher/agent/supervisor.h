@@ -5,8 +5,8 @@
 /*
  * Starts the ranks, watches them by pidfd, and ends them and everything they ever started.
  *
- * This process is a subreaper, so a rank's orphans become its children: it reaps them, and at the end
- * it kills and waits until there is no child any more (process/descendants.h). Phases:
+ * This process is a subreaper, so a rank's orphans become its children: it reaps them, and at the
+ * end it kills and waits until there is no child any more (process/descendants.h). Phases:
  *
  *   WATCHING --end(kill = false)--> LEAVING --last rank exited--> KILLING --no child left--> EMPTY
  *       \-------------------- end(kill = true), from either ---------/
@@ -38,8 +38,8 @@ struct supervisor_rank {
 struct supervisor_hooks {
     /* The rank with local index `index` has exited: `status` as wait4 gives it. Once per rank. */
     void (*on_exited)(void *arg, uint32_t index, pid_t pid, int status, const struct rusage *usage);
-    /* After supervisor_end: no process is left, but for those that can't be killed, named in `litter`
-     * ("" as a rule). Once. */
+    /* After supervisor_end: no process is left, but for those that can't be killed, named in
+     * `litter` ("" as a rule). Once. */
     void (*on_empty)(void *arg, const char *litter);
 };
 

@@ -31,7 +31,8 @@ control_decoder_in_message(const struct control_decoder *decoder)
 static size_t
 prefix_read(const unsigned char *bytes)
 {
-    return (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
+    return (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 |
+           (size_t)bytes[3] << 24;
 }
 
 /* Grows by doubling, and only as bytes really arrive: a length alone reserves nothing. */
@@ -72,8 +73,8 @@ message_unpack(const unsigned char *bytes, size_t count, control_message_fn *on_
 
 /* Decodes the messages that lie whole in `bytes`; *used_p is where the rest begins. */
 static int
-decode_whole(const unsigned char *bytes, size_t count, size_t *used_p, control_message_fn *on_message,
-             void *arg)
+decode_whole(const unsigned char *bytes, size_t count, size_t *used_p,
+             control_message_fn *on_message, void *arg)
 {
     size_t used = 0;
 

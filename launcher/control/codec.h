@@ -3,12 +3,13 @@
 #define CPI_CONTROL_CODEC_H
 
 /*
- * Control messages as bytes: each is its length (4 bytes, little-endian), then a packed Cpmp__Control.
+ * Control messages as bytes: each is its length (4 bytes, little-endian), then a packed
+ * Cpmp__Control.
  *
- * The decoder takes bytes as they come, in pieces of any size, and hands out whole messages. It does
- * no I/O. What is no message (a length of 0 or above the limit, bytes that protobuf refuses, a message
- * without a body that this version knows) ends it for good: after an error nothing more is decoded.
- * What the messages mean and promise: control/rules.h.
+ * The decoder takes bytes as they come, in pieces of any size, and hands out whole messages. It
+ * does no I/O. What is no message (a length of 0 or above the limit, bytes that protobuf refuses, a
+ * message without a body that this version knows) ends it for good: after an error nothing more is
+ * decoded. What the messages mean and promise: control/rules.h.
  */
 
 #include <stddef.h>

@@ -231,6 +231,17 @@ on_read(uv_stream_t *pipe, ssize_t count, const uv_buf_t *buffer)
         stream_break(stream, error, "malformed message");
 }
 
+void
+control_stream_pause(struct control_stream *stream, int pause)
+{
+    if (stream->closing)
+        return;
+    if (pause)
+        uv_read_stop((uv_stream_t *)&stream->pipe);
+    else
+        uv_read_start((uv_stream_t *)&stream->pipe, on_alloc, on_read);  /* EALREADY is fine */
+}
+
 /* What libuv would refuse is refused before libuv has a part in it. */
 static int
 fd_prepare(int fd)

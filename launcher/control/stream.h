@@ -5,11 +5,12 @@
 /*
  * A control stream: Cpmp__Control messages both ways over a stream socket in a libuv loop.
  *
- * Sending never blocks and never drops. What the socket doesn't take at once is queued. Messages that
- * come in any number (output, stdin, events) have credits or must be held back by their sender while
- * control_stream_has_room() says 0; on_room tells when to go on. Messages that are few (states, exits)
- * are always taken. A queue beyond CONTROL_QUEUE_BYTES_MAX means that the other side no longer reads or
- * that a sender keeps no credit: the stream breaks with CPMP_ELIMIT rather than eat the machine.
+ * Sending never blocks and never drops. What the socket doesn't take at once is queued. Messages
+ * that come in any number (output, stdin, events) have credits or must be held back by their sender
+ * while control_stream_has_room() says 0; on_room tells when to go on. Messages that are few
+ * (states, exits) are always taken. A queue beyond CONTROL_QUEUE_BYTES_MAX means that the other
+ * side no longer reads or that a sender keeps no credit: the stream breaks with CPMP_ELIMIT rather
+ * than eat the machine.
  *
  * A stream ends once, with on_closed: the other side closed it or died (CPMP_OK when between two
  * messages, CPMP_EPROTO within one), sent what is no message (CPMP_EPROTO), or a system call failed
@@ -76,16 +77,16 @@ struct control_stream {
     char read_bytes[CONTROL_READ_BYTES];
 };
 
-/* Takes over `fd` (a connected stream socket; made close-on-exec and nonblocking) and starts to read.
- * `hooks` must live as long as the stream. CPMP_ESYS with errno when `fd` is no stream socket: then
- * nothing is kept, `fd` is still the caller's and on_closed does not come. Whatever fails later comes
- * through on_closed. */
+/* Takes over `fd` (a connected stream socket; made close-on-exec and nonblocking) and starts to
+ * read. `hooks` must live as long as the stream. CPMP_ESYS with errno when `fd` is no stream
+ * socket: then nothing is kept, `fd` is still the caller's and on_closed does not come. Whatever
+ * fails later comes through on_closed. */
 int control_stream_init(struct control_stream *stream, uv_loop_t *loop, int fd,
                         const struct control_stream_hooks *hooks, void *arg);
 
-/* Sends a copy of `message`. CPMP_OK; CPMP_ELIMIT when it is longer than CONTROL_BYTES_MAX (the stream
- * goes on) or the queue is full (the stream breaks); CPMP_ENOMEM (the stream breaks); CPMP_ESTATE when
- * the stream is closing. */
+/* Sends a copy of `message`. CPMP_OK; CPMP_ELIMIT when it is longer than CONTROL_BYTES_MAX (the
+ * stream goes on) or the queue is full (the stream breaks); CPMP_ENOMEM (the stream breaks);
+ * CPMP_ESTATE when the stream is closing. */
 int control_stream_send(struct control_stream *stream, const Cpmp__Control *message);
 
 /* Whether a sender that can wait should send now; 0 promises on_room. */
@@ -93,11 +94,15 @@ int control_stream_has_room(struct control_stream *stream);
 
 size_t control_stream_queued_bytes(const struct control_stream *stream);
 
+/* Stops (1) and resumes (0) reading, for an owner that can't keep up with what comes. The other side
+ * then feels a slow reader; its end isn't noticed meanwhile. */
+void control_stream_pause(struct control_stream *stream, int pause);
+
 /* Closes now; what is queued is dropped. Harmless when it is closing already. */
 void control_stream_close(struct control_stream *stream);
 
-/* Closes once everything queued has been written (or can't be); for last words. on_closed then brings
- * CPMP_ECANCELED. Nothing more can be sent. Messages still come in meanwhile. */
+/* Closes once everything queued has been written (or can't be); for last words. on_closed then
+ * brings CPMP_ECANCELED. Nothing more can be sent. Messages still come in meanwhile. */
 void control_stream_finish(struct control_stream *stream);
 
 #endif

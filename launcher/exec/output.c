@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/rules.h"
 #include "exec/json.h"
 
 #define FILE_FD_MAX 512  /* files beyond are opened for each write: descriptors are scarce */
@@ -296,7 +297,7 @@ exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint3
     size_t index = (size_t)rank * 2 + (stream - 1);
 
     assert(rank < output->ranks && (stream == 1 || stream == 2));
-    exec_output_count(output, peer, count);
+    output->received_bytes[peer] += count;
     if (output->options->output_directory != NULL) {
         file_write(output, index, bytes, count);
         if (eof)
@@ -310,12 +311,6 @@ exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint3
         stream_emit(output, index, bytes, count);
     if (eof)
         stream_emit_held(output, index);
-}
-
-void
-exec_output_count(struct exec_output *output, uint32_t peer, size_t count)
-{
-    output->received_bytes[peer] += count;
 }
 
 void
@@ -364,12 +359,16 @@ status_show(struct exec_output *output)
     output->status_shown = exec_channel_write(&output->err.channel, line->bytes, line->used) >= 0;
 }
 
+static size_t
+pending_bytes(const struct exec_output *output)
+{
+    return exec_sink_pending_bytes(&output->out) + exec_sink_pending_bytes(&output->err);
+}
+
 static void
 credit_give(struct exec_output *output)
 {
-    size_t pending = exec_sink_pending_bytes(&output->out) + exec_sink_pending_bytes(&output->err);
-
-    if (pending > EXEC_OUTPUT_QUEUE_BYTES)
+    if (pending_bytes(output) > EXEC_OUTPUT_QUEUE_BYTES)
         return;
     for (uint32_t i = 0; i < output->peers; i++) {
         if (output->credited_bytes[i] == output->received_bytes[i])
@@ -382,9 +381,7 @@ credit_give(struct exec_output *output)
 void
 exec_output_flush(struct exec_output *output)
 {
-    size_t pending = exec_sink_pending_bytes(&output->out) + exec_sink_pending_bytes(&output->err);
-
-    if (pending > 0 || output->status_stale)
+    if (pending_bytes(output) > 0 || output->status_stale)
         status_hide(output);
     exec_sink_flush(&output->out);
     exec_sink_flush(&output->err);
@@ -396,7 +393,15 @@ exec_output_flush(struct exec_output *output)
 bool
 exec_output_is_blocked(const struct exec_output *output)
 {
-    return exec_sink_pending_bytes(&output->out) > 0 || exec_sink_pending_bytes(&output->err) > 0;
+    return pending_bytes(output) > 0;
+}
+
+/* Tags and JSON make more of what came than was counted: eight times as much is room enough. */
+bool
+exec_output_is_flooded(const struct exec_output *output)
+{
+    return pending_bytes(output) >
+           EXEC_OUTPUT_QUEUE_BYTES + (size_t)output->peers * 8 * CONTROL_OUTPUT_WINDOW_BYTES;
 }
 
 void

@@ -70,9 +70,6 @@ int exec_output_make_files(struct exec_output *output, struct exec_text *error);
 void exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint32_t stream,
                       const void *bytes, size_t count, bool eof);
 
-/* Counts bytes of another kind that draw on the same credit. */
-void exec_output_count(struct exec_output *output, uint32_t peer, size_t count);
-
 /* Whole lines of the launcher's own, to stdout or stderr. */
 void exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text);
 
@@ -84,6 +81,9 @@ void exec_output_flush(struct exec_output *output);
 
 /* Something waits for a slow reader. */
 bool exec_output_is_blocked(const struct exec_output *output);
+
+/* More waits than credit allows: partial results, which have none. */
+bool exec_output_is_flooded(const struct exec_output *output);
 
 /* Lines that nobody will end any more are given out too. */
 void exec_output_finish(struct exec_output *output);

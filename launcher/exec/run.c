@@ -170,7 +170,6 @@ on_output_failed(void *arg, int error, const char *what)
         exec_run_step(run, &event);
         return;
     }
-    run->output_late = true;
     if (run->exit_code == 0)
         run->exit_code = error == EPIPE ? 128 + SIGPIPE : 1;
     if (error != EPIPE) {
@@ -347,6 +346,22 @@ events_flush(struct exec_run *run)
         on_output_failed(run, error, run->options->events_path);
 }
 
+/* Partial results have no credit of their own. When they come faster than our reader takes them,
+ * agents are no longer read, and ranks that emit wait. Once a signal has come, getting to the end
+ * counts more. */
+static void
+pause_or_go_on(struct exec_run *run)
+{
+    bool pause = exec_output_is_flooded(&run->output) && run->job.interrupted == 0;
+
+    if (pause == run->paused)
+        return;
+    run->paused = pause;
+    for (uint32_t i = 0; i < run->map->peers; i++)
+        if (run->peers[i].stream_open)
+            control_stream_pause(&run->peers[i].stream, pause);
+}
+
 static void
 before_sleep(uv_prepare_t *prepare)
 {
@@ -354,6 +369,7 @@ before_sleep(uv_prepare_t *prepare)
 
     events_flush(run);
     exec_output_flush(&run->output);
+    pause_or_go_on(run);
     if (run->stop_self)
         stop_self(run);
     if (run->phase == EXEC_RUN_DRAIN && !exec_output_is_blocked(&run->output))

@@ -90,7 +90,7 @@ struct exec_run {
     struct exec_input input;
     bool started, has_input;
     enum exec_run_phase phase;
-    bool output_late;                 /* output failed after the job was over */
+    bool paused;                      /* agents' streams aren't read */
     uv_prepare_t prepare;
     uv_timer_t deadline, suspect, status, end;
     bool status_wanted, status_armed;

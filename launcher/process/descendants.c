@@ -149,8 +149,8 @@ name_append(char *text, size_t text_bytes, const struct process *row)
              (long)row->pid);
 }
 
-/* The process may have ended since the table was read, and its number may be another's: with a pidfd
- * in hand, its parent is looked at again, and the signal goes to that very process. */
+/* The process may have ended since the table was read, and its number may be another's: with a
+ * pidfd in hand, its parent is looked at again, and the signal goes to that very process. */
 static int
 row_signal(const struct process *row, int signal)
 {

@@ -5,9 +5,9 @@
 /*
  * Starting a program in a process group of its own that dies with the process that started it.
  *
- * vfork makes the start cost what execve costs, however large this process is. The child has default
- * signals, no signal blocked, and no descriptor but those named here (all others of this process must
- * be close-on-exec).
+ * vfork makes the start cost what execve costs, however large this process is. The child has
+ * default signals, no signal blocked, and no descriptor but those named here (all others of this
+ * process must be close-on-exec).
  */
 
 #include <sys/resource.h>
@@ -21,8 +21,9 @@ struct spawn_request {
     const char *directory;  /* "" or NULL: this process's */
     mode_t umask;
     int stdio[3];           /* become 0, 1, 2; all of them above 2 */
-    int handed[SPAWN_HANDED_MAX];  /* become handed_as, without close-on-exec; -1: none. Numbers apart */
-    int handed_as[SPAWN_HANDED_MAX];  /* from all handed_as */
+    /* -1: none; handed[i] becomes handed_as[i], without close-on-exec. No number is in both. */
+    int handed[SPAWN_HANDED_MAX];
+    int handed_as[SPAWN_HANDED_MAX];
     const struct rlimit *files;  /* RLIMIT_NOFILE of the child; NULL: this process's */
 };
 

@@ -3,8 +3,8 @@
 test_description='mpi.h and libmpi.so.40 are what programs built for Open MPI 4.1 expect'
 . "${SHARNESS:-/usr/share/sharness/sharness.sh}"
 
-# The table holds what Open MPI 4.1's header and library say: integers, pointers, handles (the object
-# that each points at), sizes and offsets, prototypes, and the sizes of the objects in the library.
+# The table holds what Open MPI 4.1's header and library say: integers, pointers, handles (the
+# object that each points at), sizes and offsets, prototypes, sizes of the objects in the library.
 # "mpi1" marks what its header shows only when it was built with MPI-1's names.
 table=$CPMP_SRCDIR/tests/system/src/mpi-abi.table
 LC_ALL=C

@@ -83,7 +83,8 @@ fi
 
 for program in mpi_messages mpi_comms mpi_types mpi_collectives; do
     test_expect_success OPENMPI "built by mpicc.openmpi: $program" "
-        sed 's/MPI_Type_ub(type, &got\[0\]);/got[0] = lb + extent;/' '$src/$program.c' >$program.c &&
+        sed 's/MPI_Type_ub(type, &got\[0\]);/got[0] = lb + extent;/' \
+            '$src/$program.c' >$program.c &&
         mpicc.openmpi -std=gnu11 -I'$src' -o $program $program.c &&
         echo 'all well' >expected &&
         cpexec -np 3 ./$program >actual &&

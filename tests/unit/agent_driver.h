@@ -3,9 +3,9 @@
 #define CPI_TESTS_AGENT_DRIVER_H
 
 /*
- * Plays the launcher to a real cpmp-agent ($CPMP_AGENT): starts it, sends it messages, and keeps what it
- * answers. Everything waits for an event with a limit and fails the test when it doesn't come. The
- * test is a subreaper, so whatever an agent leaves behind becomes its child and is found.
+ * Plays the launcher to a real cpmp-agent ($CPMP_AGENT): starts it, sends it messages, and keeps
+ * what it answers. Everything waits for an event with a limit and fails the test when it doesn't
+ * come. The test is a subreaper, so whatever an agent leaves behind becomes its child and is found.
  */
 
 #include <stdbool.h>

@@ -3,9 +3,9 @@
 #define CPI_TESTS_UNIT_AGENTS_H
 
 /*
- * A job without a launcher: processes that are agents with a real router and fabric, and processes that are
- * ranks with real rings, all children of the test. What they tell each other lies in shared memory.
- * The test process itself never opens a fabric: endpoints don't survive a fork.
+ * A job without a launcher: processes that are agents with a real router and fabric, and processes
+ * that are ranks with real rings, all children of the test. What they tell each other lies in
+ * shared memory. The test process itself never opens a fabric: endpoints don't survive a fork.
  */
 
 #include <poll.h>
@@ -52,7 +52,7 @@ struct agents {
     int segment_fds[AGENTS_MAX], bells[AGENTS_MAX];
     pid_t pids[AGENTS_MAX];
     uint8_t key[CPI_KEY_BYTES];
-    void (*agent_setup)(struct agents *agents, uint32_t peer, struct router *router);  /* may be NULL */
+    void (*agent_setup)(struct agents *agents, uint32_t peer, struct router *router);
 };
 
 #define AGENTS_REQUIRE(condition)                                                                 \
@@ -169,7 +169,7 @@ static inline struct fabric *
 agents_fabric_open(struct agents *agents, uint32_t peer)
 {
     struct fabric_config config = {.job = AGENTS_JOB, .key = agents->key, .peer = peer,
-                                   .peers = agents->peers, .patience_us = AGENTS_LIMIT_S * 500000ull};
+        .peers = agents->peers, .patience_us = AGENTS_LIMIT_S * 500000ull};
     struct fabric *fabric;
     char why[FABRIC_WHY_MAX] = "";
 
@@ -357,7 +357,8 @@ agents_next(struct agents_rank *rank)
     return frame;
 }
 
-/* Room for a frame of `bytes` of payload to `dest`, header filled; waits without taking frames in. */
+/* Room for a frame of `bytes` of payload to `dest`, header filled; waits without taking frames in.
+ * */
 static inline struct cpi_frame *
 agents_begin(struct agents_rank *rank, uint32_t dest, enum cpi_frame_kind kind, size_t bytes)
 {

@@ -68,7 +68,8 @@ ranks_know_who_they_are(void **state)
     driver_finish(driver, false);
     for (int i = 0; i < 4; i++) {
         char expected[128];
-        snprintf(expected, sizeof(expected), "%d/4 %d 0 4711 %d 4 %d 4 hello 100 101 102\n", i, i, i, i);
+        snprintf(expected, sizeof(expected), "%d/4 %d 0 4711 %d 4 %d 4 hello 100 101 102\n", i, i,
+                 i, i);
         assert_string_equal(expected, driver->ranks[i].out);
         assert_int_equal(2, driver->ranks[i].eofs);
         assert_int_equal(0, driver->ranks[i].code);
@@ -221,7 +222,8 @@ output_without_credit_at_the_end_is_kept_until_there_is_some(void **state)
     struct driver *driver = *state;
 
     driver->withhold = true;
-    driver_start_script(driver, 16, CONTROL_STDIN_NONE, "head -c 131072 /dev/zero | (cat; echo end)");
+    driver_start_script(driver, 16, CONTROL_STDIN_NONE,
+                        "head -c 131072 /dev/zero | (cat; echo end)");
     driver_wait_u64(driver, &driver->out_bytes, CONTROL_OUTPUT_WINDOW_BYTES);
     driver_end(driver, false);
     driver->withhold = false;
@@ -248,6 +250,13 @@ a_grandchild_that_holds_the_pipe_does_not_hold_up_the_end(void **state)
 
 /* --- input --- */
 
+/* Each piece differs from the one before. */
+static char
+fed_byte(uint64_t position)
+{
+    return (char)('a' + (position / CONTROL_PIECE_BYTES + position % CONTROL_PIECE_BYTES) % 26);
+}
+
 static void
 feed(struct driver *driver, int rank, uint64_t bytes)
 {
@@ -255,7 +264,7 @@ feed(struct driver *driver, int rank, uint64_t bytes)
 
     for (uint64_t sent = 0; sent < bytes && !driver->stdin_closed; sent += sizeof(piece)) {
         for (size_t i = 0; i < sizeof(piece); i++)
-            piece[i] = (char)('a' + (sent / sizeof(piece) + i) % 26);
+            piece[i] = fed_byte(sent + i);
         if (driver->stdin_sent + sizeof(piece) > driver->stdin_taken + CONTROL_STDIN_WINDOW_BYTES)
             driver_wait_u64(driver, &driver->stdin_taken,
                             driver->stdin_sent + sizeof(piece) - CONTROL_STDIN_WINDOW_BYTES);
@@ -276,7 +285,7 @@ stdin_flows_to_one_rank_with_flow_control(void **state)
     assert_int_equal(0, driver->ranks[0].out_bytes);
     assert_int_equal(8 << 20, driver->ranks[1].out_bytes);
     for (size_t i = 0; i < 8 << 20; i++)
-        if (driver->ranks[1].out[i] != (char)('a' + (i / CONTROL_PIECE_BYTES + i % CONTROL_PIECE_BYTES) % 26))
+        if (driver->ranks[1].out[i] != fed_byte(i))
             fail_msg("byte %zu differs", i);
     assert_true(driver->stdin_closed);
 }
@@ -314,8 +323,8 @@ running_ranks_and_daemons_are_killed_at_the_end(void **state)
     struct driver *driver = *state;
 
     driver_start_script(driver, 2, CONTROL_STDIN_NONE,
-        "(setsid sh -c 'trap \"\" TERM HUP; echo daemon $$; exec >/dev/null 2>&1; while :; do sleep 1000; "
-        "done' &) ; sleep 1000");
+        "(setsid sh -c 'trap \"\" TERM HUP; echo daemon $$; exec >/dev/null 2>&1; "
+        "while :; do sleep 1000; done' &) ; sleep 1000");
     for (int i = 0; i < 2; i++)
         driver_wait_text(driver, i, "daemon ");
     driver_finish(driver, true);

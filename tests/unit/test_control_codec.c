@@ -103,7 +103,8 @@ expect_refusal(const unsigned char *bytes, size_t count)
     assert_int_equal(CPMP_EPROTO, control_decoder_feed(&decoder, bytes, count, on_message, &seen));
     assert_int_equal(0, seen.count);
     /* for good: a sound message behind it isn't looked at */
-    assert_int_equal(CPMP_EPROTO, control_decoder_feed(&decoder, good, good_bytes, on_message, &seen));
+    assert_int_equal(CPMP_EPROTO, control_decoder_feed(&decoder, good, good_bytes, on_message,
+                                                       &seen));
     assert_int_equal(0, seen.count);
     control_decoder_release(&decoder);
 }
@@ -145,7 +146,8 @@ a_length_alone_takes_no_memory(void **state)
     (void)state;
     put_length(bytes, CONTROL_BYTES_MAX);
     control_decoder_init(&decoder);
-    assert_int_equal(CPMP_OK, control_decoder_feed(&decoder, bytes, sizeof(bytes), on_message, &seen));
+    assert_int_equal(CPMP_OK, control_decoder_feed(&decoder, bytes, sizeof(bytes), on_message,
+                                                   &seen));
     assert_in_range(decoder.capacity_bytes, 5, 65536);
     control_decoder_release(&decoder);
 }
@@ -192,7 +194,8 @@ the_owner_can_stop_in_the_middle(void **state)
     for (uint64_t i = 0; i < 5; i++)
         used += put_taken(bytes + used, i);
     control_decoder_init(&decoder);
-    assert_int_equal(CPMP_ECANCELED, control_decoder_feed(&decoder, bytes, used, on_message, &seen));
+    assert_int_equal(CPMP_ECANCELED, control_decoder_feed(&decoder, bytes, used, on_message,
+                                                          &seen));
     assert_int_equal(2, seen.count);
     control_decoder_release(&decoder);
 }

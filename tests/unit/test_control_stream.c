@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,7 +54,7 @@ on_closed(void *arg, int error, const char *why)
 
     end->closed++;
     end->error = error;
-    strncpy(end->why, why, sizeof(end->why) - 1);
+    snprintf(end->why, sizeof(end->why), "%s", why);
 }
 
 static void
@@ -248,12 +249,14 @@ what_is_no_stream_socket_is_refused(void **state)
     assert_non_null(end);
     assert_int_equal(CPMP_ESYS, control_stream_init(&end->stream, &pair->loop, -1, &hooks, end));
     assert_int_equal(0, pipe(fds));
-    assert_int_equal(CPMP_ESYS, control_stream_init(&end->stream, &pair->loop, fds[0], &hooks, end));
+    assert_int_equal(CPMP_ESYS, control_stream_init(&end->stream, &pair->loop, fds[0], &hooks,
+                                                    end));
     assert_int_equal(ENOTSOCK, errno);
     close(fds[0]);
     close(fds[1]);
     assert_int_equal(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
-    assert_int_equal(CPMP_ESYS, control_stream_init(&end->stream, &pair->loop, fds[0], &hooks, end));
+    assert_int_equal(CPMP_ESYS, control_stream_init(&end->stream, &pair->loop, fds[0], &hooks,
+                                                    end));
     assert_true(fcntl(fds[0], F_GETFD) >= 0);  /* still ours */
     close(fds[0]);
     close(fds[1]);

@@ -17,7 +17,8 @@
 /* Three ranks of two programs on two peers. */
 static char *first_argv[] = {"./master", "-v", NULL}, *second_argv[] = {"./worker", NULL};
 static struct exec_program programs[] = {{.argv = first_argv}, {.argv = second_argv}};
-static struct exec_options options = {.programs = programs, .programs_count = 2, .timeout_us = 2500000};
+static struct exec_options options = {
+    .programs = programs, .programs_count = 2, .timeout_us = 2500000};
 static struct exec_place places[] = {{0, 0}, {0, 1}, {1, 1}};
 static struct exec_map map = {
     .ranks = 3, .peers = 2, .places = places, .peer_ranks = {2, 1}, .millicores = {1500, 500}};
@@ -125,7 +126,8 @@ an_abort_is_told_in_its_own_words(void **state)
     happens((struct exec_event){.type = EXEC_EVENT_ABORT, .rank = 1, .code = 7,
                                 .text = "MPI_ABORT was invoked on rank 1"});
     happens((struct exec_event){.type = EXEC_EVENT_ABORT, .rank = 0, .code = 7, .text = "again"});
-    BOX_HAS("MPI_ABORT was invoked on rank 1\nrank 1 (peer 0", "code 7", "(and 1 more rank did so too)");
+    BOX_HAS("MPI_ABORT was invoked on rank 1\nrank 1 (peer 0", "code 7",
+            "(and 1 more rank did so too)");
 }
 
 static void
@@ -210,9 +212,11 @@ the_report_has_every_rank_and_peer(void **state)
         "\"cpu_s\":0.000000,\"max_rss_kib\":0},"
         "{\"rank\":2,\"peer\":1,\"pid\":72,\"state\":\"running\",\"failed\":false,"
         "\"cpu_s\":0.000000,\"max_rss_kib\":0}],\"peers\":["
-        "{\"peer\":0,\"name\":\"pc/0\",\"lost\":false,\"frames_out\":3,\"frames_in\":0,\"bytes_out\":0,"
+        "{\"peer\":0,\"name\":\"pc/"
+        "0\",\"lost\":false,\"frames_out\":3,\"frames_in\":0,\"bytes_out\":0,"
         "\"bytes_in\":0,\"batches_out\":0,\"strangers\":0},"
-        "{\"peer\":1,\"name\":\"pc/1\",\"lost\":false,\"frames_out\":0,\"frames_in\":0,\"bytes_out\":0,"
+        "{\"peer\":1,\"name\":\"pc/"
+        "1\",\"lost\":false,\"frames_out\":0,\"frames_in\":0,\"bytes_out\":0,"
         "\"bytes_in\":0,\"batches_out\":0,\"strangers\":1}]}\n",
         exec_text_string(&text));
     exec_text_release(&text);

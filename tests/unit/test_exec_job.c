@@ -89,7 +89,8 @@ time_passes(struct story *story, bool blocked)
     assert_true(deadline_us != UINT64_MAX);
     if (deadline_us > story->now_us)
         story->now_us = deadline_us;
-    assert_int_equal(0, step(story, (struct exec_event){.type = EXEC_EVENT_TIME, .blocked = blocked}));
+    assert_int_equal(0,
+                     step(story, (struct exec_event){.type = EXEC_EVENT_TIME, .blocked = blocked}));
 }
 
 static void
@@ -485,8 +486,8 @@ step_at_random(struct story *story, uint64_t *seed)
     step(story, event);
 }
 
-/* Whatever comes in whatever order: the invariants hold (exec_job_step checks them), and once agents
- * are lost or done the job is over, with a code that fits what happened. */
+/* Whatever comes in whatever order: the invariants hold (exec_job_step checks them), and once
+ * agents are lost or done the job is over, with a code that fits what happened. */
 static void
 any_course_ends(void **state)
 {

@@ -65,11 +65,26 @@ strings_are_escaped(void **state)
 static void
 utf8_is_told_from_what_only_looks_like_it(void **state)
 {
-    static const char *const good[] = {"", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
-                                       "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80",
-                                      "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80\x80", "\xe2\x82", "a\xff"};
+    static const char *const good[] = {"",
+                                       "abc",
+                                       "\xc3\xa9",
+                                       "\xe2\x82\xac",
+                                       "\xf0\x9f\x98\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc3",
+                                      "\xc3(",
+                                      "\xe0\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xe2\x82",
+                                      "a\xff"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -152,8 +167,8 @@ events_go_to_the_file_when_there_is_one(void **state)
     count = read(fd, content, sizeof(content) - 1);
     assert_true(count > 0);
     content[count] = '\0';
-    assert_string_equal("{\"rank\":0,\"sequence\":9,\"topic\":\"t\",\"text\":\"v\",\"time\":12.250000}\n",
-                        content);
+    assert_string_equal(
+        "{\"rank\":0,\"sequence\":9,\"topic\":\"t\",\"text\":\"v\",\"time\":12.250000}\n", content);
     exec_events_release(&events);
     close(fd);
     unlink(path);

@@ -47,8 +47,8 @@ a_hostfile_has_a_host_on_each_line(void **state)
     struct exec_text error = {0};
 
     (void)state;
-    assert_int_equal(0, exec_hosts_check_file("f", "# all\n\n localhost slots=4\nnode1#x\n", "node1",
-                                              &error));
+    assert_int_equal(
+        0, exec_hosts_check_file("f", "# all\n\n localhost slots=4\nnode1#x\n", "node1", &error));
     assert_int_equal(0, exec_hosts_check_file("f", "", "node1", &error));
     assert_int_equal(-1, exec_hosts_check_file("f", "localhost\nfar away", "node1", &error));
     assert_non_null(strstr(exec_text_string(&error), "f: host far"));
@@ -69,7 +69,8 @@ cgroup_expect(int version, const char *directory, const char *mounts, const char
     exec_cgroup_base_release(&base);
 }
 
-#define V1 "31 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+#define V1                                                                                         \
+    "31 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
 #define V1_OTHER "32 25 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
 #define V2 "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 
@@ -80,7 +81,8 @@ the_own_control_group_is_found(void **state)
     cgroup_expect(2, "/sys/fs/cgroup/user.slice/a b", V2, "0::/user.slice/a b\n");
     cgroup_expect(2, "/sys/fs/cgroup", V2, "0::/\n");
     cgroup_expect(1, "/sys/fs/cgroup/cpu,cpuacct/x", V1, "4:cpu,cpuacct:/x\n3:cpuset:/y\n0::/z\n");
-    cgroup_expect(1, "/sys/fs/cgroup/cpu,cpuacct", V2 V1_OTHER V1, "3:cpuset:/y\n4:cpu,cpuacct:/\n0::/z");
+    cgroup_expect(1, "/sys/fs/cgroup/cpu,cpuacct", V2 V1_OTHER V1,
+                  "3:cpuset:/y\n4:cpu,cpuacct:/\n0::/z");
     cgroup_expect(2, "/sys/fs/cgroup/z", V1_OTHER V2, "3:cpuset:/y\n0::/z\n");
     cgroup_expect(0, NULL, V1_OTHER, "3:cpuset:/y\n");
     cgroup_expect(0, NULL, V1, "3:cpuset:/y\n");
@@ -148,8 +150,8 @@ place_remove(void **state)
     return 0;
 }
 
-/* Runs the search for `name` in the directory `place`, with PATH=place/bin; the path found below `place`, or
- * the exit code. */
+/* Runs the search for `name` in the directory `place`, with PATH=place/bin; the path found below
+ * `place`, or the exit code. */
 static void
 program_expect(const char *name, int code, const char *found)
 {

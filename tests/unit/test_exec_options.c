@@ -168,7 +168,8 @@ what_mpirun_takes_and_we_do_anyway_is_accepted(void **state)
     assert_int_equal(0, parsed.result);
     assert_int_equal(0, parsed.options.ignored.used);
     release(&parsed);
-    parse(&parsed, "cpexec --mca btl tcp,self --mca a b --bind-to core --use-hwthread-cpus -np 2 a");
+    parse(&parsed,
+          "cpexec --mca btl tcp,self --mca a b --bind-to core --use-hwthread-cpus -np 2 a");
     assert_int_equal(0, parsed.result);
     assert_string_equal("--mca, --bind-to, --use-hwthread-cpus",
                         exec_text_string(&parsed.options.ignored));
@@ -182,16 +183,18 @@ values_are_read_and_kept(void **state)
     struct parsed parsed;
 
     (void)state;
-    parse(&parsed, "cpexec --stdin all --timeout 1.5 --output-filename d:nocopy --events e --json "
-                   "--tag-output --timestamp-output --display-map --report-bindings --map-by node:PE=2 "
-                   "-N 2 a");
+    parse(&parsed,
+          "cpexec --stdin all --timeout 1.5 --output-filename d:nocopy --events e --json "
+          "--tag-output --timestamp-output --display-map --report-bindings --map-by node:PE=2 "
+          "-N 2 a");
     assert_int_equal(0, parsed.result);
     assert_int_equal(CONTROL_STDIN_ALL, parsed.options.stdin_rank);
     assert_int_equal(1500000, parsed.options.timeout_us);
     assert_string_equal("d", parsed.options.output_directory);
     assert_false(parsed.options.output_copy);
     assert_string_equal("e", parsed.options.events_path);
-    assert_true(parsed.options.json && parsed.options.tag_output && parsed.options.timestamp_output);
+    assert_true(parsed.options.json && parsed.options.tag_output &&
+                parsed.options.timestamp_output);
     assert_true(parsed.options.display_map && parsed.options.report_bindings);
     assert_int_equal(EXEC_MAP_BY_NODE, parsed.options.map_by);
     assert_int_equal(2, parsed.options.per_peer);

@@ -124,7 +124,7 @@ test_alltoall(int count, int in_place)
     ints_free(send, count * size);
 }
 
-/* --- a count for each rank: rank r has (r * 7 + 3) % 5 * unit elements, with gaps of 2 between --- */
+/* --- a count for each rank: r has (r * 7 + 3 + salt) % 5 * unit elements, gaps of 2 between --- */
 
 struct layout {
     int *counts, *places, total;

@@ -169,10 +169,10 @@ delete_attr(MPI_Comm comm, int key, void *value, void *extra)
 }
 
 static int
-refuse_delete(MPI_Comm comm, int key, void *value, void *extra)
+refuse_delete_once(MPI_Comm comm, int key, void *value, void *extra)
 {
-    (void)comm, (void)key, (void)value, (void)extra;
-    return MPI_ERR_OTHER;
+    (void)comm, (void)key, (void)value;
+    return (*(int *)extra)++ == 0 ? MPI_ERR_OTHER : MPI_SUCCESS;
 }
 
 static void
@@ -215,12 +215,16 @@ test_attributes(void)
     MPI_Comm_free_keyval(&plain);
 
     /* A delete function that refuses keeps the communicator. */
+    step = 0;
     MPI_Comm_dup(MPI_COMM_SELF, &a);
     MPI_Comm_set_errhandler(a, MPI_ERRORS_RETURN);
-    MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, refuse_delete, &key, NULL);
+    MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, refuse_delete_once, &key, &step);
     MPI_Comm_set_attr(a, key, base);
     FAILS(MPI_ERR_OTHER, MPI_Comm_free(&a));
     CHECK(a != MPI_COMM_NULL);
+    MPI_Comm_free(&a);
+    CHECK(a == MPI_COMM_NULL && step == 2);
+    MPI_Comm_free_keyval(&key);
 }
 
 static void

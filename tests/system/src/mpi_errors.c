@@ -21,7 +21,7 @@ main(int argc, char **argv)
     MPI_Comm_dup(MPI_COMM_WORLD, &comm);
     MPI_Comm_set_name(comm, "the copy");
     if (strcmp(what, "abort") == 0 && rank == 1)
-        MPI_Abort(comm, argc > 2 ? atoi(argv[2]) : 7);
+        MPI_Abort(comm, argc > 2 ? (int)strtol(argv[2], NULL, 10) : 7);
     if (strcmp(what, "truncate") == 0) {
         if (rank == 0)
             MPI_Send(value, 2, MPI_INT, 1, 0, comm);

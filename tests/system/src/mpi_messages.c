@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "check.h"
 
-/* Messages between two ranks in every mode; each test leaves no message behind. Two ranks or more. */
+/* Messages between two ranks in every mode; no test leaves one behind. Two ranks or more. */
 
 #define LONG_BYTES (3 << 20)
 
@@ -447,8 +447,8 @@ test_contexts(MPI_Comm pair)
     MPI_Comm_free(&other);
 }
 
-/* A vector of a struct goes out strided and comes in packed, and a message may outlive its datatype's
- * and communicator's handles. */
+/* A column goes out strided and comes in as a row; a message outlives the handles of its datatype
+ * and communicator. */
 static void
 test_types(MPI_Comm pair)
 {

@@ -404,8 +404,7 @@ prepare(struct cpi_schedule *schedule, const struct cpi_coll_args *args, bool no
         return CPMP_ENOMEM;
     schedule->request->kind = CPI_REQUEST_OTHER;
     schedule->request->active = true;
-    schedule->request->status.source = CPI_PROC_NULL;
-    schedule->request->status.tag = CPI_ANY_TAG;
+    schedule->request->status = (struct cpi_status){.source = CPI_PROC_NULL, .tag = CPI_ANY_TAG};
     return nonblocking ? keep_args(schedule, args) : CPMP_OK;
 }
 

@@ -11,8 +11,10 @@
 #include "plat/plat.h"
 
 /* Empty polls of a ring before its bit is cleared: a ping-pong never clears it, and a rank that
- * fell silent costs nothing after a moment. */
-#define IDLE_POLLS 64u
+ * fell silent costs nothing after a moment. With a core for each rank that is about the time after
+ * which a rank sleeps, since the fence then interrupts the others. */
+#define IDLE_POLLS      64u
+#define IDLE_POLLS_LONE 8192u
 
 /* Frames taken from one ring before the next one has its turn. */
 #define DRAIN_FRAMES 64u
@@ -221,7 +223,7 @@ source_rest(uint32_t sender, struct cpi_source *source, struct cpi_ring *ring)
 
     source->idle_polls = 0;
     atomic_fetch_and(word, ~bit);
-    atomic_thread_fence(memory_order_seq_cst);  /* pairs with cpi_inbox_notify */
+    cpi_inbox_fence(&cpi_engine.segment);
     if (cpi_ring_peek(ring, cpi_state.ring_bytes, &source->position) != NULL)
         atomic_fetch_or(word, bit);
 }
@@ -234,7 +236,8 @@ source_drain(uint32_t sender)
     const struct cpi_frame *frame = cpi_ring_peek(ring, cpi_state.ring_bytes, &source->position);
 
     if (frame == NULL) {
-        if (++source->idle_polls >= IDLE_POLLS)
+        if (++source->idle_polls >=
+            (cpi_engine.segment.header->lone_fence != 0 ? IDLE_POLLS_LONE : IDLE_POLLS))
             source_rest(sender, source, ring);
         return false;
     }
@@ -244,6 +247,10 @@ source_drain(uint32_t sender)
         frame_dispatch(frame);
         if (source->position - source->released >= cpi_ring_lazy_bytes(cpi_state.ring_bytes))
             source_release(sender, source);
+        /* With no receive posted the next message would be kept aside: better it waits where it is.
+         * And a single one need not pay for a look at the line that the sender has just touched. */
+        if (cpi_state.match.posted_count == 0)
+            break;
         frame = cpi_ring_peek(ring, cpi_state.ring_bytes, &source->position);
     }
     return true;

@@ -57,14 +57,31 @@ table_grow(struct cpi_table *table)
     return CPMP_OK;
 }
 
-static struct cpi_bin *
+static inline bool
+bin_is(const struct cpi_bin *bin, uint32_t context, int source, int tag)
+{
+    return bin->tag == tag && bin->source == source && bin->context == context;
+}
+
+/* The key's bin or NULL. Messages of one kind come in rows, so the recent one is tried first. */
+static inline struct cpi_bin *
 bin_find(const struct cpi_table *table, uint32_t context, int source, int tag)
 {
+    if (table->recent != NULL && bin_is(table->recent, context, source, tag))
+        return table->recent;
     struct cpi_bin *bin = table->slots[slot_of(table, context, source, tag)];
-
-    while (bin != NULL && (bin->tag != tag || bin->source != source || bin->context != context))
+    while (bin != NULL && !bin_is(bin, context, source, tag))
         bin = bin->next;
     return bin;
+}
+
+/* The key's oldest member or NULL. */
+static inline struct cpi_list *
+oldest_find(const struct cpi_table *table, uint32_t context, int source, int tag)
+{
+    const struct cpi_bin *bin = bin_find(table, context, source, tag);
+
+    return bin == NULL || cpi_list_empty(&bin->members) ? NULL : bin->members.next;
 }
 
 static struct cpi_bin *
@@ -88,28 +105,10 @@ bin_make(struct cpi_match *match, struct cpi_table *table, uint32_t context, int
     return bin;
 }
 
-/* Appends `link` to the key's bin, which is made when there is none. */
-static struct cpi_bin *
-table_append(struct cpi_match *match, struct cpi_table *table, uint32_t context, int source,
-             int tag, struct cpi_list *link)
-{
-    struct cpi_bin *bin = bin_find(table, context, source, tag);
-
-    if (bin == NULL)
-        bin = bin_make(match, table, context, source, tag);
-    if (bin != NULL)
-        cpi_list_append(&bin->members, link);
-    return bin;
-}
-
-/* Unlinks a member; a bin without members goes to the free list. */
+/* A bin without members goes to the free list. */
 static void
-table_remove(struct cpi_match *match, struct cpi_table *table, struct cpi_bin *bin,
-             struct cpi_list *link)
+bin_drop(struct cpi_match *match, struct cpi_table *table, struct cpi_bin *bin)
 {
-    cpi_list_remove(link);
-    if (!cpi_list_empty(&bin->members))
-        return;
     struct cpi_bin **at = &table->slots[slot_of(table, bin->context, bin->source, bin->tag)];
     while (*at != bin)
         at = &(*at)->next;
@@ -117,6 +116,34 @@ table_remove(struct cpi_match *match, struct cpi_table *table, struct cpi_bin *b
     table->bin_count--;
     bin->next = match->free_bins;
     match->free_bins = bin;
+}
+
+/* Appends `link` to the key's bin, which is made when there is none. */
+static inline struct cpi_bin *
+table_append(struct cpi_match *match, struct cpi_table *table, uint32_t context, int source,
+             int tag, struct cpi_list *link)
+{
+    struct cpi_bin *bin = bin_find(table, context, source, tag), *before = table->recent;
+
+    if (bin == NULL && (bin = bin_make(match, table, context, source, tag)) == NULL)
+        return NULL;
+    cpi_list_append(&bin->members, link);
+    if (bin != before) {
+        table->recent = bin;
+        if (before != NULL && cpi_list_empty(&before->members))
+            bin_drop(match, table, before);
+    }
+    return bin;
+}
+
+/* Unlinks a member. */
+static inline void
+table_remove(struct cpi_match *match, struct cpi_table *table, struct cpi_bin *bin,
+             struct cpi_list *link)
+{
+    cpi_list_remove(link);
+    if (bin != table->recent && cpi_list_empty(&bin->members))
+        bin_drop(match, table, bin);
 }
 
 int
@@ -190,8 +217,8 @@ oldest_posted(const struct cpi_match *match, uint32_t context, int source, int t
 {
     if (match->posted_of_kind[kind_of(source, tag)] == 0)
         return NULL;
-    const struct cpi_bin *bin = bin_find(&match->posted, context, source, tag);
-    return bin == NULL ? NULL : CPI_CONTAINER(bin->members.next, struct cpi_request, link);
+    struct cpi_list *first = oldest_find(&match->posted, context, source, tag);
+    return first == NULL ? NULL : CPI_CONTAINER(first, struct cpi_request, link);
 }
 
 struct cpi_request *
@@ -273,11 +300,8 @@ cpi_match_find(struct cpi_match *match, uint32_t context, int source, int tag)
 
     if (match->unexpected_count == 0 || !index_build(match, kind))
         return NULL;
-    const struct cpi_bin *bin = bin_find(&match->unexpected, context, source, tag);
-    if (bin == NULL)
-        return NULL;
-    struct cpi_list *first = bin->members.next;
-    return CPI_CONTAINER(first - kind, struct cpi_message, links);
+    struct cpi_list *first = oldest_find(&match->unexpected, context, source, tag);
+    return first == NULL ? NULL : CPI_CONTAINER(first - kind, struct cpi_message, links);
 }
 
 void
@@ -298,7 +322,7 @@ table_check(const struct cpi_table *table)
     for (size_t i = 0; i < table->slot_count; i++) {
         for (const struct cpi_bin *bin = table->slots[i]; bin != NULL; bin = bin->next) {
             assert(slot_of(table, bin->context, bin->source, bin->tag) == i);
-            assert(!cpi_list_empty(&bin->members));
+            assert(bin == table->recent || !cpi_list_empty(&bin->members));
             bins++;
             CPI_LIST_FOR(link, &bin->members)
                 members++;

@@ -40,6 +40,7 @@ struct cpi_bin;
 struct cpi_table {
     struct cpi_bin **slots;
     size_t slot_count, bin_count;
+    struct cpi_bin *recent;  /* the last one added to; only this one may be without members */
 };
 
 struct cpi_match {

@@ -10,7 +10,7 @@
 
 static struct cpi_request *slabs[SLABS_MAX];
 static uint32_t slab_count;
-static struct cpi_list free_requests = {&free_requests, &free_requests};
+static struct cpi_list *free_requests;  /* by link.next */
 static size_t in_use;
 
 /* Adds a slab's requests to the free list; false without memory. */
@@ -25,7 +25,8 @@ slab_add(void)
     for (uint32_t i = 0; i < SLAB_REQUESTS; i++) {
         slab[i].index = slab_count * SLAB_REQUESTS + i;
         slab[i].generation = 1;
-        cpi_list_append(&free_requests, &slab[i].link);
+        slab[i].link.next = free_requests;
+        free_requests = &slab[i].link;
     }
     slabs[slab_count++] = slab;
     return true;
@@ -34,16 +35,13 @@ slab_add(void)
 struct cpi_request *
 cpi_request_new(void)
 {
-    if (cpi_list_empty(&free_requests) && !slab_add())
+    if (free_requests == NULL && !slab_add())
         return NULL;
-    struct cpi_request *request = CPI_CONTAINER(free_requests.next, struct cpi_request, link);
-    uint32_t index = request->index, generation = request->generation;
+    struct cpi_request *request = CPI_CONTAINER(free_requests, struct cpi_request, link);
 
-    cpi_list_remove(&request->link);
-    memset(request, 0, sizeof(*request));
+    free_requests = free_requests->next;
     cpi_list_init(&request->link);
-    request->index = index;
-    request->generation = generation;
+    memset(request, 0, offsetof(struct cpi_request, payload));
     in_use++;
     return request;
 }
@@ -59,8 +57,9 @@ cpi_request_free(struct cpi_request *request)
     request->kind = CPI_REQUEST_NONE;
     request->generation++;
     in_use--;
-    /* In front: its lines are still in the cache. */
-    cpi_list_append(free_requests.next, &request->link);
+    /* The next to be taken: its lines are still in the cache. */
+    request->link.next = free_requests;
+    free_requests = &request->link;
 }
 
 struct cpi_request *

@@ -70,6 +70,7 @@ enum cpi_request_kind {
 
 enum cpi_send_mode { CPI_SEND_STANDARD, CPI_SEND_SYNC, CPI_SEND_READY };
 
+/* What a fresh one needs to be zero stands first; the rest is set where it is used. */
 struct cpi_request {
     uint8_t kind;              /* enum cpi_request_kind */
     uint8_t mode;              /* enum cpi_send_mode */
@@ -77,30 +78,30 @@ struct cpi_request {
     bool persistent;
     bool active;               /* false: a persistent request between its rounds */
     volatile bool done;
+    uint8_t way;               /* receive: enum cpi_copy_way, */
+    void *bin;                 /* match.c */
+    void *owner;               /* communicator or schedule, for the layers above; they count it */
+    void *extra;               /* the layers above: freed by `on_free` */
+    void (*on_free)(struct cpi_request *request);
+    struct cpi_payload payload;  /* from here on not zeroed */
+    uint32_t index;            /* in the table */
+    uint32_t generation;
     uint32_t context;
     int peer;                  /* world rank: destination, or source (may be CPI_ANY_SOURCE) */
     int tag;
-    uint32_t index;            /* in the table */
-    uint32_t generation;
-    struct cpi_payload payload;
     struct cpi_status status;
     struct cpi_list link;      /* in a match bin, or in a pair's queue */
     uint64_t order;            /* of posting: which wildcard receive is older */
-    void *bin;                 /* match.c */
     uint64_t offset;           /* bytes sent or taken */
     uint64_t limit;            /* send: may go so far by window; receive: bytes to expect */
     uint64_t acked;            /* receive: told to the sender */
     uint64_t other;            /* the other side's handle */
-    uint8_t way;               /* receive: enum cpi_copy_way, */
-    uint64_t began_ns;         /* since when; 0: not measured */
+    uint64_t began_ns;         /* receive: copying since when; 0: not measured */
     uint32_t share;            /* number of a shared copy, */
     struct cpi_memory_offer memory;  /* and the other side's memory */
-    void *owner;               /* communicator or schedule, for the layers above; they count it */
-    void *extra;               /* the layers above: freed by `on_free` */
-    void (*on_free)(struct cpi_request *request);
 };
 
-/* A fresh request with everything zero but index and generation; NULL without memory. */
+/* A fresh request (what is zero in it: above); NULL without memory. */
 struct cpi_request *cpi_request_new(void);
 
 /* Sends that were done at once all get the same request, which must not be changed or owned. */

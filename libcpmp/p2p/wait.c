@@ -49,7 +49,7 @@ sleep_on(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *slee
     atomic_store_explicit(state, 1, memory_order_relaxed);
     if (sleepers != NULL)
         atomic_fetch_add(sleepers, 1);
-    atomic_thread_fence(memory_order_seq_cst);  /* pairs with cpi_inbox_notify, the word's writer */
+    cpi_inbox_fence(&cpi_engine.segment);  /* for the word's writer too */
     bool rest = !cpi_engine_pending() && cpi_engine_room_wanted();
     if (rest && word == NULL) {
         awake_count(false);

@@ -38,6 +38,11 @@ bool cpi_futex_wait_two(const _Atomic uint32_t *first, uint32_t first_expected,
 /* Wake up to `count` sleepers on `word`. */
 void cpi_futex_wake(const _Atomic uint32_t *word, int count);
 
+/* A memory barrier that one process makes for several: cpi_barrier_all is a full barrier in all
+ * running threads of all processes that have joined. Join may fail (an old kernel, a sandbox). */
+bool cpi_barrier_join(void);
+void cpi_barrier_all(void);
+
 /* Add one to the eventfd `fd`: wakes an agent in epoll. */
 void cpi_bell_ring(int fd);
 

@@ -124,6 +124,7 @@ cpi_segment_make(struct cpi_segment *segment, const struct cpi_segment_config *c
         .peer = config->peer,
         .peers = config->peers,
         .cores = config->cores,
+        .lone_fence = config->local <= config->cores && cpi_barrier_join(),
         .job = config->job,
         .bytes = layout.bytes,
         .ring_bytes = layout.ring_bytes,
@@ -168,6 +169,10 @@ cpi_segment_map(struct cpi_segment *segment, int fd)
         return error;
     }
     view_set(segment, start, &layout);
+    if (segment->header->lone_fence != 0 && !cpi_barrier_join()) {
+        cpi_segment_unmap(segment);
+        return CPMP_ESYS;
+    }
     return CPMP_OK;
 }
 
@@ -200,15 +205,26 @@ doorbell_take(const struct cpi_segment *segment, uint32_t receiver)
     return atomic_load_explicit(state, memory_order_relaxed) != 0 && atomic_exchange(state, 0) != 0;
 }
 
+void
+cpi_inbox_fence(const struct cpi_segment *segment)
+{
+    if (segment->header->lone_fence != 0)
+        cpi_barrier_all();
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+}
+
 int
 cpi_inbox_notify(const struct cpi_segment *segment, uint32_t receiver, uint32_t sender)
 {
     _Atomic uint64_t *word = &segment->inboxes[receiver].bits[sender / 64];
     uint64_t bit = 1ull << (sender % 64);
 
-    /* Pairs with the fence of the receiver, which clears bits and sets its doorbell to asleep
-     * before it looks at the rings a last time: one of the two sees the other's store. */
-    atomic_thread_fence(memory_order_seq_cst);
+    /* Pairs with cpi_inbox_fence. The agent sleeps often and always makes its own barrier only. */
+    if (segment->header->lone_fence == 0 || receiver == segment->header->local)
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
     if ((atomic_load_explicit(word, memory_order_relaxed) & bit) == 0)
         atomic_fetch_or(word, bit);
     return doorbell_take(segment, receiver);

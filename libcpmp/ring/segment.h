@@ -42,6 +42,7 @@ struct cpi_segment_header {
     uint32_t peer;          /* this peer's index, */
     uint32_t peers;         /* of so many */
     uint32_t cores;         /* cores this peer gives */
+    uint32_t lone_fence;    /* 1: who goes to sleep makes the barrier for both (cpi_inbox_fence) */
     uint64_t job;
     uint64_t bytes;         /* of the whole segment */
     uint64_t ring_bytes;    /* data bytes of one ring; a power of two */
@@ -126,9 +127,15 @@ cpi_segment_ring(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
 /* Asserts the header's and the rings' invariants; for tests and on demand. */
 void cpi_segment_check(const struct cpi_segment *segment);
 
+/* A receiver has cleared a bit of its inbox, or said that it is asleep, and is about to look at its
+ * rings a last time: one of the two sides sees the other's store. That takes a barrier on both. With
+ * a core for each rank a sleep is rare and the sender's barrier is a large part of a short message,
+ * so there the receiver makes both (membarrier); with less it would interrupt whoever computes. */
+void cpi_inbox_fence(const struct cpi_segment *segment);
+
 /* Tells `receiver` that `sender` has put frames into its ring: sets the bit when it is clear.
  * Returns 1 when the receiver sleeps and must be woken (a rank: cpi_futex_wake; the agent: its
- * eventfd). The sleeper's side of the bargain is cpi_inbox_sleep. */
+ * eventfd). The sleeper's side of the bargain is cpi_inbox_fence. */
 int cpi_inbox_notify(const struct cpi_segment *segment, uint32_t receiver, uint32_t sender);
 
 /* Gives the ring from `sender` back up to `position` and tells whether the sender had asked for

@@ -56,7 +56,7 @@ static void side_wake(const struct cpi_segment *segment, uint32_t side)
 static void side_say_asleep(const struct cpi_segment *segment, uint32_t side)
 {
     atomic_store(&segment->ranks[side].doorbell.state, 1);
-    atomic_thread_fence(memory_order_seq_cst);
+    cpi_inbox_fence(segment);
 }
 
 static struct cpi_frame *writer_reserve(const struct cpi_segment *segment, struct cpi_ring *ring,
@@ -152,10 +152,11 @@ static uint64_t reader_run(const struct cpi_segment *segment, int lazy)
     return FRAMES;
 }
 
-static int segment_new(struct cpi_segment *segment)
+/* With a core for each side the one that sleeps makes the barrier for both, else each its own. */
+static int segment_new(struct cpi_segment *segment, uint32_t cores)
 {
     struct cpi_segment_config config = {
-        .job = 7, .world = 2, .local = 2, .peers = 1, .cores = 2, .capacity_millicores = 2000};
+        .job = 7, .world = 2, .local = 2, .peers = 1, .cores = cores, .capacity_millicores = 2000};
     int fd = -1;
 
     assert_int_equal(cpi_segment_make(segment, &config, &fd), CPMP_OK);
@@ -171,7 +172,7 @@ static void *writer_thread(void *segment)
 static void stream_by_threads(int lazy)
 {
     struct cpi_segment segment;
-    int fd = segment_new(&segment);
+    int fd = segment_new(&segment, 1);
     pthread_t writer;
 
     alarm(LIMIT_S);
@@ -196,13 +197,12 @@ static void a_lazy_reader_does_not_stop_the_writer(void **state)
     stream_by_threads(1);
 }
 
-static void two_processes_stream_whole_frames_in_order(void **state)
+static void stream_by_processes(uint32_t cores)
 {
     struct cpi_segment segment, mine;
-    int fd = segment_new(&segment), status = -1;
+    int fd = segment_new(&segment, cores), status = -1;
     pid_t writer;
 
-    (void)state;
     fflush(NULL);
     writer = fork();
     assert_true(writer >= 0);
@@ -223,12 +223,25 @@ static void two_processes_stream_whole_frames_in_order(void **state)
     close(fd);
 }
 
+static void two_processes_stream_whole_frames_in_order(void **state)
+{
+    (void)state;
+    stream_by_processes(1);
+}
+
+static void a_sleeper_makes_the_barrier_for_both(void **state)
+{
+    (void)state;
+    stream_by_processes(2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_threads_stream_whole_frames_in_order),
         cmocka_unit_test(a_lazy_reader_does_not_stop_the_writer),
         cmocka_unit_test(two_processes_stream_whole_frames_in_order),
+        cmocka_unit_test(a_sleeper_makes_the_barrier_for_both),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -176,17 +176,8 @@ cpi_comm_release(struct cpi_comm *comm)
 }
 
 void
-cpi_comm_get(struct cpi_comm *comm)
+cpi_comm_free(struct cpi_comm *comm)
 {
-    comm->references++;
-}
-
-void
-cpi_comm_put(struct cpi_comm *comm)
-{
-    assert(comm->references > 0);
-    if (--comm->references > 0)
-        return;
     cpi_comm_release(comm);
     free(comm);
 }

@@ -81,8 +81,22 @@ int cpi_comm_create(struct cpi_comm *comm, struct cpi_group *group, struct cpi_c
 /* Collective over the members of `group` only (MPI_Comm_create_group). */
 int cpi_comm_create_group(struct cpi_comm *comm, struct cpi_group *group, int tag,
                           struct cpi_comm **new_p);
-void cpi_comm_get(struct cpi_comm *comm);
-void cpi_comm_put(struct cpi_comm *comm);
+
+static inline void
+cpi_comm_get(struct cpi_comm *comm)
+{
+    comm->references++;
+}
+
+/* The last reference is gone. */
+void cpi_comm_free(struct cpi_comm *comm);
+
+static inline void
+cpi_comm_put(struct cpi_comm *comm)
+{
+    if (--comm->references == 0)
+        cpi_comm_free(comm);
+}
 
 static inline int
 cpi_comm_to_world(const struct cpi_comm *comm, int rank)

@@ -285,7 +285,7 @@ PMPI_Waitall(int count, MPI_Request handles[], MPI_Status statuses[])
     int class = handles_check(count, handles);
     CPI_REQUIRE(MPI_COMM_NULL, class == MPI_SUCCESS, class);
     for (int i = 0; i < count; i++)
-        if (is_active(handles[i]))
+        if (is_active(handles[i]) && !cpi_request_of(handles[i])->done)
             cpi_p2p_wait(cpi_request_of(handles[i]));
     return all_end(count, handles, statuses, CPI_FUNCTION);
 }

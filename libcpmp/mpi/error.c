@@ -151,7 +151,7 @@ cpi_error_text(int code)
 }
 
 int
-cpi_error_class(int error)
+cpi_error_class_of(int error)
 {
     switch (error) {
     case CPMP_OK: return MPI_SUCCESS;

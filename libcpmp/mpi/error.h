@@ -10,6 +10,7 @@
  * make the function return the error.
  */
 
+#include <cpmp.h>
 #include <mpi.h>
 #include <stdbool.h>
 
@@ -61,8 +62,14 @@ int cpi_error_raise(MPI_Comm comm, int code, const char *function) __attribute__
 /* Ends the job: `function` was called before MPI_Init or after MPI_Finalize. */
 _Noreturn void cpi_error_outside(const char *function) __attribute__((cold));
 
+int cpi_error_class_of(int error) __attribute__((cold));
+
 /* The MPI class of an error of the library's insides. */
-int cpi_error_class(int error);
+static inline int
+cpi_error_class(int error)
+{
+    return __builtin_expect(error == CPMP_OK, 1) ? MPI_SUCCESS : cpi_error_class_of(error);
+}
 
 /* "name: text" of a class or of a user's code; NULL for what is neither. */
 const char *cpi_error_text(int code);

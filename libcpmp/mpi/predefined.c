@@ -23,7 +23,8 @@ struct ompi_predefined_errhandler_t ompi_mpi_errors_return = {
     .errhandler = {.kind = CPI_ERRHANDLER_RETURN}};
 
 /* What C++ programs set; a library of C++ bindings looks at the code that comes back. */
-extern struct ompi_predefined_errhandler_t ompi_mpi_errors_throw_exceptions;
+extern struct ompi_predefined_errhandler_t ompi_mpi_errors_throw_exceptions
+    __attribute__((visibility("default")));
 struct ompi_predefined_errhandler_t ompi_mpi_errors_throw_exceptions = {
     .errhandler = {.kind = CPI_ERRHANDLER_RETURN}};
 

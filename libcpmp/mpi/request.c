@@ -23,9 +23,10 @@ on_free(struct cpi_request *request)
 
     if (request->payload.packer != NULL)
         cpi_type_put((struct cpi_type *)(uintptr_t)request->payload.layout);
-    if (call != NULL)
+    if (call != NULL) {
         cpi_type_put(cpi_type_of(call->type));
-    free(call);
+        free(call);
+    }
     cpi_comm_put(request->owner);
 }
 
@@ -33,7 +34,7 @@ void
 cpi_request_give(struct cpi_request *request, struct cpi_comm *comm, MPI_Request *handle)
 {
     *handle = (MPI_Request)request;
-    if (cpi_request_is_shared(request))
+    if (request->shared)
         return;
     if (request->payload.packer != NULL)
         cpi_type_get((struct cpi_type *)(uintptr_t)request->payload.layout);

@@ -189,6 +189,12 @@ cpi_match_release(struct cpi_match *match)
     memset(match, 0, sizeof(*match));
 }
 
+static inline bool
+is_wild(const struct cpi_request *request)
+{
+    return request->peer == CPI_ANY_SOURCE || request->tag == CPI_ANY_TAG;
+}
+
 int
 cpi_match_post(struct cpi_match *match, struct cpi_request *request)
 {
@@ -197,26 +203,30 @@ cpi_match_post(struct cpi_match *match, struct cpi_request *request)
     if (request->bin == NULL)
         return CPMP_ENOMEM;
     request->order = ++match->post_order;
-    match->posted_of_kind[kind_of(request->peer, request->tag)]++;
+    match->posted_wild += is_wild(request);
     match->posted_count++;
     return CPMP_OK;
+}
+
+static inline void
+unpost(struct cpi_match *match, struct cpi_request *request)
+{
+    assert(request->bin != NULL);
+    table_remove(match, &match->posted, request->bin, &request->link);
+    request->bin = NULL;
+    match->posted_wild -= is_wild(request);
+    match->posted_count--;
 }
 
 void
 cpi_match_unpost(struct cpi_match *match, struct cpi_request *request)
 {
-    assert(request->bin != NULL);
-    table_remove(match, &match->posted, request->bin, &request->link);
-    request->bin = NULL;
-    match->posted_of_kind[kind_of(request->peer, request->tag)]--;
-    match->posted_count--;
+    unpost(match, request);
 }
 
-static struct cpi_request *
+static inline struct cpi_request *
 oldest_posted(const struct cpi_match *match, uint32_t context, int source, int tag)
 {
-    if (match->posted_of_kind[kind_of(source, tag)] == 0)
-        return NULL;
     struct cpi_list *first = oldest_find(&match->posted, context, source, tag);
     return first == NULL ? NULL : CPI_CONTAINER(first, struct cpi_request, link);
 }
@@ -226,7 +236,7 @@ cpi_match_arrive(struct cpi_match *match, uint32_t context, int source, int tag)
 {
     struct cpi_request *best = oldest_posted(match, context, source, tag);
 
-    if (match->posted_count > match->posted_of_kind[0]) {
+    if (__builtin_expect(match->posted_wild > 0, 0)) {
         for (unsigned kind = 1; kind < 4; kind++) {
             struct cpi_request *other = oldest_posted(match, context,
                                                       kind & 2 ? CPI_ANY_SOURCE : source,
@@ -236,7 +246,7 @@ cpi_match_arrive(struct cpi_match *match, uint32_t context, int source, int tag)
         }
     }
     if (best != NULL)
-        cpi_match_unpost(match, best);
+        unpost(match, best);
     return best;
 }
 
@@ -335,10 +345,8 @@ table_check(const struct cpi_table *table)
 void
 cpi_match_check(const struct cpi_match *match)
 {
-    size_t posted = table_check(&match->posted), kinds = 0, arrivals = 0, indexed = 0;
+    size_t posted = table_check(&match->posted), arrivals = 0, indexed = 0;
 
-    for (unsigned kind = 0; kind < 4; kind++)
-        kinds += match->posted_of_kind[kind];
     CPI_LIST_FOR(link, &match->arrivals)
     {
         const struct cpi_message *message = CPI_CONTAINER(link, struct cpi_message, arrival);
@@ -347,8 +355,8 @@ cpi_match_check(const struct cpi_match *match)
             indexed += message->bins[kind] != NULL;
         arrivals++;
     }
-    assert(posted == match->posted_count && kinds == match->posted_count);
+    assert(posted == match->posted_count && match->posted_wild <= match->posted_count);
     assert(arrivals == match->unexpected_count);
     assert(table_check(&match->unexpected) == indexed);
-    (void)posted, (void)kinds;
+    (void)posted;
 }

@@ -45,12 +45,12 @@ struct cpi_table {
 
 struct cpi_match {
     struct cpi_table posted, unexpected;
-    size_t posted_of_kind[4];
     bool indexed[4];
     struct cpi_list arrivals;
     struct cpi_bin *free_bins;
     uint64_t post_order;
     size_t posted_count, unexpected_count;
+    size_t posted_wild;  /* those of posted_count with a wildcard */
 };
 
 int cpi_match_init(struct cpi_match *match);

@@ -6,14 +6,9 @@
 
 #include "p2p/pair.h"
 
-/* What every send that was done at once shares: nothing in it changes, nobody frees it. */
-static struct cpi_request done_send = {.kind = CPI_REQUEST_SEND, .active = true, .done = true};
-
-bool
-cpi_request_is_shared(const struct cpi_request *request)
-{
-    return request == &done_send;
-}
+/* What every send that was done at once gets. */
+static struct cpi_request done_send = {
+    .kind = CPI_REQUEST_SEND, .active = true, .done = true, .shared = true};
 
 static bool
 send_at_once(const struct cpi_payload *payload, int dest, uint32_t context, int tag,

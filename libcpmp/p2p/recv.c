@@ -197,7 +197,8 @@ on_eager(struct cpi_pair *pair, const struct cpi_frame *frame)
         receive_match(request, source, frame->tag, length);
         cpi_payload_write(&request->payload, 0, frame + 1, part);
         if (part == length) {
-            cpi_receive_finish(request);
+            bool fits = length <= request->payload.bytes;
+            cpi_request_finish(request, fits ? CPMP_OK : CPMP_ETRUNC);
             credit_take(pair, cost);
             return;
         }
@@ -287,8 +288,10 @@ cpi_recv_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame)
 void
 cpi_recv_begin(struct cpi_request *request)
 {
-    struct cpi_message *message = cpi_match_find(&cpi_state.match, request->context, request->peer,
-                                                 request->tag);
+    struct cpi_message *message = NULL;
+
+    if (cpi_state.match.unexpected_count > 0)
+        message = cpi_match_find(&cpi_state.match, request->context, request->peer, request->tag);
     if (message != NULL) {
         cpi_match_remove(&cpi_state.match, message);
         message_take(request, message);

@@ -50,7 +50,7 @@ void
 cpi_request_free(struct cpi_request *request)
 {
     assert(request->done || !request->active);
-    if (cpi_request_is_shared(request))
+    if (request->shared)
         return;
     if (request->on_free != NULL)
         request->on_free(request);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/list.h"
 
@@ -41,8 +42,17 @@ struct cpi_payload {
 /* Packed bytes [position, position + bytes) of the payload, out and in. Writing takes what lies
  * within payload->bytes; the rest is dropped. */
 void cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, size_t bytes);
-void cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in,
-                       size_t bytes);
+void cpi_payload_write_some(const struct cpi_payload *payload, size_t position, const void *in,
+                            size_t bytes);
+
+static inline void
+cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in, size_t bytes)
+{
+    if (payload->packer == NULL && position + bytes <= payload->bytes && bytes > 0)
+        memcpy((char *)payload->base + position, in, bytes);
+    else
+        cpi_payload_write_some(payload, position, in, bytes);
+}
 
 /* What a process tells another one of the same host of memory that it may reach. The cookie proves
  * that `pid` means the same process on both sides. All 0: not offered. */
@@ -78,6 +88,7 @@ struct cpi_request {
     bool persistent;
     bool active;               /* false: a persistent request between its rounds */
     volatile bool done;
+    bool shared;               /* of all sends that were done at once: not to be changed or owned */
     uint8_t way;               /* receive: enum cpi_copy_way, */
     void *bin;                 /* match.c */
     void *owner;               /* communicator or schedule, for the layers above; they count it */
@@ -103,9 +114,6 @@ struct cpi_request {
 
 /* A fresh request (what is zero in it: above); NULL without memory. */
 struct cpi_request *cpi_request_new(void);
-
-/* Sends that were done at once all get the same request, which must not be changed or owned. */
-bool cpi_request_is_shared(const struct cpi_request *request);
 
 /* Runs on_free and gives the request back (a shared one: nothing). It must be done or inactive. */
 void cpi_request_free(struct cpi_request *request);

@@ -21,7 +21,8 @@ cpi_payload_read(const struct cpi_payload *payload, size_t position, void *out, 
 }
 
 void
-cpi_payload_write(const struct cpi_payload *payload, size_t position, const void *in, size_t bytes)
+cpi_payload_write_some(const struct cpi_payload *payload, size_t position, const void *in,
+                       size_t bytes)
 {
     if (position >= payload->bytes)
         return;

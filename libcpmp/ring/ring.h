@@ -6,7 +6,8 @@
  * A ring of frames in shared memory: one writer, one reader, no lock, no system call.
  *
  * A frame is there when its `size` is not 0: the writer stores it last. Before that it has set the
- * size word of the place that follows to 0, so the reader never takes old bytes for a frame. Hence
+ * size word of the place that follows to 0, so the reader never takes old bytes for a frame (for
+ * frames of one size it did so in advance: its core has that line by then, and need not wait). Hence
  * one cache line moves per short message, and the reader polls the very line that will bring it.
  * The reader's `head` tells what may be overwritten; the writer reads it only when its own copy
  * says "full". Frames do not wrap: a PAD frame fills the end. One place stays free for the 0 word.
@@ -25,6 +26,7 @@ struct cpi_ring {
     /* the writer's line */
     _Alignas(64) uint64_t tail;      /* next position to write */
     uint64_t head_seen;              /* the last head it read */
+    uint64_t cleared;                /* this position's size word is 0 already */
     /* the reader's line */
     _Alignas(64) _Atomic uint64_t head;
     /* both, seldom: 1 when the writer found the ring full and wants to be woken */
@@ -70,11 +72,17 @@ cpi_ring_reserve(struct cpi_ring *ring, size_t ring_bytes, size_t size)
 static inline void
 cpi_ring_publish(struct cpi_ring *ring, size_t ring_bytes, struct cpi_frame *frame, size_t size)
 {
-    uint64_t next = ring->tail + cpi_frame_stride(size);
+    size_t stride = cpi_frame_stride(size);
+    uint64_t next = ring->tail + stride, after = next + stride;
 
-    __atomic_store_n(&cpi_ring_at(ring, ring_bytes, next)->size, 0, __ATOMIC_RELAXED);
+    if (__builtin_expect(ring->cleared != next, 0))
+        __atomic_store_n(&cpi_ring_at(ring, ring_bytes, next)->size, 0, __ATOMIC_RELAXED);
     ring->tail = next;
     __atomic_store_n(&frame->size, (uint32_t)size, __ATOMIC_RELEASE);
+    if (after + CPI_FRAME_ALIGN <= ring->head_seen + ring_bytes) {
+        __atomic_store_n(&cpi_ring_at(ring, ring_bytes, after)->size, 0, __ATOMIC_RELAXED);
+        ring->cleared = after;
+    }
 }
 
 /* The frame at `position` (a value of head, or what cpi_ring_after gave), or NULL when it has not

@@ -128,9 +128,9 @@ cpi_segment_ring(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
 void cpi_segment_check(const struct cpi_segment *segment);
 
 /* A receiver has cleared a bit of its inbox, or said that it is asleep, and is about to look at its
- * rings a last time: one of the two sides sees the other's store. That takes a barrier on both. With
- * a core for each rank a sleep is rare and the sender's barrier is a large part of a short message,
- * so there the receiver makes both (membarrier); with less it would interrupt whoever computes. */
+ * rings a last time: one of the two sides sees the other's store. That takes a barrier on both.
+ * With a core for each rank a sleep is rare and the sender's barrier is a large part of a short
+ * message, so there the receiver makes both (membarrier); else that would interrupt who computes. */
 void cpi_inbox_fence(const struct cpi_segment *segment);
 
 /* Tells `receiver` that `sender` has put frames into its ring: sets the bit when it is clear.

@@ -94,8 +94,8 @@ int control_stream_has_room(struct control_stream *stream);
 
 size_t control_stream_queued_bytes(const struct control_stream *stream);
 
-/* Stops (1) and resumes (0) reading, for an owner that can't keep up with what comes. The other side
- * then feels a slow reader; its end isn't noticed meanwhile. */
+/* Stops (1) and resumes (0) reading, for an owner that can't keep up with what comes. The other
+ * side then feels a slow reader; its end isn't noticed meanwhile. */
 void control_stream_pause(struct control_stream *stream, int pause);
 
 /* Closes now; what is queued is dropped. Harmless when it is closing already. */

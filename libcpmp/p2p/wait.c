@@ -65,20 +65,34 @@ sleep_on(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *slee
     atomic_store_explicit(state, 0, memory_order_relaxed);
 }
 
+/* What other peers send comes through two agents, which want cores too: when few are awake, yielding
+ * as long as one would spin costs nobody anything, and keeps the core from falling asleep. */
+static bool
+waits_among_few(void)
+{
+    const struct cpi_segment_header *header = cpi_engine.segment.header;
+    int64_t most = (int64_t)CPI_HOST_FEW * cpi_engine.host->cores;
+
+    return header->peers > 1 && (int64_t)header->local + 1 <= most &&
+           atomic_load_explicit(&cpi_engine.host->awake, memory_order_relaxed) <= most;
+}
+
 /* True while it is better to look again at once than to sleep. */
 static bool
 spin(unsigned round)
 {
-    if (cpi_engine_oversubscribed()) {
-        if (round < YIELDS) {
+    bool oversubscribed = cpi_engine_oversubscribed();
+
+    if (oversubscribed && !waits_among_few()) {
+        if (round < YIELDS)
             cpi_yield();
-            return true;
-        }
-        return false;
+        return round < YIELDS;
     }
+    if (oversubscribed)
+        cpi_yield();
     if (round == 0)
         cpi_state.spin_since_ns = 0;
-    if (round % CLOCK_ROUNDS != CLOCK_ROUNDS - 1)
+    if (!oversubscribed && round % CLOCK_ROUNDS != CLOCK_ROUNDS - 1)
         return true;
     uint64_t now = cpi_clock_ns();
     if (cpi_state.spin_since_ns == 0)

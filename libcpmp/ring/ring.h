@@ -7,8 +7,8 @@
  *
  * A frame is there when its `size` is not 0: the writer stores it last. Before that it has set the
  * size word of the place that follows to 0, so the reader never takes old bytes for a frame (for
- * frames of one size it did so in advance: its core has that line by then, and need not wait). Hence
- * one cache line moves per short message, and the reader polls the very line that will bring it.
+ * frames of one size it did so in advance: its core has that line by then, and need not wait).
+ * Hence one cache line moves per short message, and the reader polls the very line that brings it.
  * The reader's `head` tells what may be overwritten; the writer reads it only when its own copy
  * says "full". Frames do not wrap: a PAD frame fills the end. One place stays free for the 0 word.
  *

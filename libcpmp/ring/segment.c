@@ -124,7 +124,8 @@ cpi_segment_make(struct cpi_segment *segment, const struct cpi_segment_config *c
         .peer = config->peer,
         .peers = config->peers,
         .cores = config->cores,
-        .lone_fence = config->local <= config->cores && cpi_barrier_join(),
+        .lone_fence =
+            config->peers == 1 && config->local <= config->cores && cpi_barrier_join(),
         .job = config->job,
         .bytes = layout.bytes,
         .ring_bytes = layout.ring_bytes,

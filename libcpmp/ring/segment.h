@@ -82,6 +82,10 @@ struct cpi_host_page {
     int32_t cores;
 };
 
+/* Up to so many awake for each core, those who wait for agents yield for a while before they sleep
+ * (agent/router.c). */
+#define CPI_HOST_FEW 2
+
 /* One process's view. Plain pointers into its own mapping. */
 struct cpi_segment {
     struct cpi_segment_header *header;
@@ -130,7 +134,8 @@ void cpi_segment_check(const struct cpi_segment *segment);
 /* A receiver has cleared a bit of its inbox, or said that it is asleep, and is about to look at its
  * rings a last time: one of the two sides sees the other's store. That takes a barrier on both.
  * With a core for each rank a sleep is rare and the sender's barrier is a large part of a short
- * message, so there the receiver makes both (membarrier); else that would interrupt who computes. */
+ * message, so there the receiver makes both (membarrier); else that would disturb who computes, and
+ * in a job of several peers it would do so at every wait for an agent. */
 void cpi_inbox_fence(const struct cpi_segment *segment);
 
 /* Tells `receiver` that `sender` has put frames into its ring: sets the bit when it is clear.

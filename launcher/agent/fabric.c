@@ -15,6 +15,7 @@
 
 #define LISTEN_DEFAULT      "127.0.0.1"
 #define PATIENCE_DEFAULT_US 10000000ull
+#define SILENCE_DEFAULT_US  10000000ull
 #define DOOR_PATIENCE_US    5000000ull   /* a hello follows its connection in microseconds */
 #define EQ_ENTRIES          256u
 #define CQ_ENTRIES          1024u
@@ -245,6 +246,7 @@ fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *
     fabric->incarnation = config->incarnation;
     fabric->attempt = attempts_start();
     fabric->patience_us = config->patience_us ? config->patience_us : PATIENCE_DEFAULT_US;
+    fabric->silence_us = config->silence_us ? config->silence_us : SILENCE_DEFAULT_US;
     fabric->peer = config->peer;
     fabric->peers = config->peers;
     memcpy(fabric->key, config->key, CPI_KEY_BYTES);
@@ -261,12 +263,12 @@ fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *
     return CPMP_OK;
 }
 
-static void
-fid_close(void *object, struct fid *fid)
-{
-    if (object != NULL)
-        fi_close(fid);
-}
+/* Closes a fabric, domain, queue or endpoint, if there is one. */
+#define CLOSE(object)                   \
+    do {                                \
+        if ((object) != NULL)           \
+            fi_close(&(object)->fid);   \
+    } while (0)
 
 void
 fabric_close(struct fabric *fabric)
@@ -278,12 +280,12 @@ fabric_close(struct fabric *fabric)
     fabric->events.received = NULL;
     while (fabric->cq != NULL && fabric_poll(fabric))  /* what is in flight comes back */
         continue;
-    fid_close(fabric->pep, &fabric->pep->fid);
-    fid_close(fabric->receives, &fabric->receives->fid);
-    fid_close(fabric->cq, &fabric->cq->fid);
-    fid_close(fabric->domain, &fabric->domain->fid);
-    fid_close(fabric->eq, &fabric->eq->fid);
-    fid_close(fabric->fabric, &fabric->fabric->fid);
+    CLOSE(fabric->pep);
+    CLOSE(fabric->receives);
+    CLOSE(fabric->cq);
+    CLOSE(fabric->domain);
+    CLOSE(fabric->eq);
+    CLOSE(fabric->fabric);
     if (fabric->info != NULL)
         fabric->library->freeinfo(fabric->info);
     memset(fabric->key, 0, sizeof(fabric->key));

@@ -63,6 +63,7 @@ struct fabric_config {
     uint32_t peer, peers;     /* this agent's index, of so many (2 or more) */
     uint64_t incarnation;     /* of this agent; a replacement has a higher one */
     uint64_t patience_us;     /* a connection that doesn't stand by then is lost; 0: 10 s */
+    uint64_t silence_us;      /* so is one whose other host answers nothing for so long; 0: 10 s */
 };
 
 struct fabric_counts {

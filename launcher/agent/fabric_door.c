@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,9 @@ descriptors_visit(descriptor_fn *fn, void *arg)
         return;
     }
     while ((entry = readdir(directory)) != NULL) {
-        int fd = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
-        if (fd > 2 && fd != dirfd(directory))
+        char *end;
+        int fd = (int)strtol(entry->d_name, &end, 10);
+        if (*end == 0 && fd > 2 && fd != dirfd(directory))
             fn(fd, arg);
     }
     closedir(directory);
@@ -108,9 +110,10 @@ waiting_remove(struct door *door, uint32_t index)
 
 /* The provider reads the end of the stream in its next round and closes the socket. */
 static void
-waiting_shut(struct door_waiting *waiting)
+waiting_shut(struct door *door, struct door_waiting *waiting)
 {
     waiting->shut = true;
+    door->strangers++;
     shutdown(waiting->fd, SHUT_RDWR);
 }
 
@@ -120,8 +123,8 @@ waiting_add(struct door *door, int fd, uint64_t cookie)
     socklen_t bytes = sizeof(struct sockaddr_storage);
 
     if (door->waiting_count == DOOR_WAITING_MAX) {  /* the oldest, it stands first */
-        waiting_shut(&door->waiting[0]);
-        door->strangers++;
+        if (!door->waiting[0].shut)
+            waiting_shut(door, &door->waiting[0]);
         waiting_remove(door, 0);
     }
     struct door_waiting *waiting = &door->waiting[door->waiting_count++];
@@ -163,12 +166,12 @@ door_watch(struct door *door)
     for (uint32_t i = 0; i < door->waiting_count;) {
         struct door_waiting *waiting = &door->waiting[i];
         if (socket_cookie(waiting->fd) != waiting->cookie) {
-            door->strangers++;
+            door->strangers += !waiting->shut;
             waiting_remove(door, i);
             continue;
         }
         if (!waiting->shut && now_us >= waiting->since_us + door->patience_us)
-            waiting_shut(waiting);
+            waiting_shut(door, waiting);
         i++;
     }
     descriptors_visit(descriptor_look, door);
@@ -183,6 +186,55 @@ door_claim(struct door *door, const struct sockaddr *from)
             return;
         }
     }
+}
+
+/* --- silence --- */
+
+#define PROBES 4  /* of an idle connection, within its limit */
+
+struct silence {
+    const struct sockaddr *local, *peer;
+    uint64_t limit_us;
+    int fd;  /* that was found */
+};
+
+static void
+descriptor_limit_silence(int fd, void *arg)
+{
+    struct silence *silence = arg;
+    struct sockaddr_storage local, peer;
+    socklen_t local_bytes = sizeof(local), peer_bytes = sizeof(peer);
+    int limit_ms = (int)(silence->limit_us / 1000), on = 1;
+    int interval_s = limit_ms / 1000 / PROBES > 0 ? limit_ms / 1000 / PROBES : 1;
+
+    if (getsockname(fd, (struct sockaddr *)&local, &local_bytes) != 0 ||
+        getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) != 0 ||
+        !addresses_equal(&local, silence->local) || !addresses_equal(&peer, silence->peer))
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &interval_s, sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+    silence->fd = fd;
+}
+
+int
+door_limit_silence(const struct sockaddr *local, const struct sockaddr *peer, uint64_t limit_us)
+{
+    struct silence silence = {local, peer, limit_us, -1};
+
+    descriptors_visit(descriptor_limit_silence, &silence);
+    return silence.fd;
+}
+
+bool
+door_was_silent(int fd, uint64_t limit_us)
+{
+    struct tcp_info info = {0};
+    socklen_t bytes = sizeof(info);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 &&
+           info.tcpi_last_ack_recv >= limit_us / 1000 / 2;
 }
 
 uint64_t

@@ -62,6 +62,19 @@ void door_watch(struct door *door);
  * */
 void door_claim(struct door *door, const struct sockaddr *from);
 
+/*
+ * A host that vanishes says nothing, and TCP alone would wait for it for a quarter of an hour. From
+ * now on the connection between these two addresses breaks when the other host's system has
+ * acknowledged nothing for `limit_us`, be data under way or not. The systems see to that, so an
+ * agent that idles sleeps on, and one that is merely slow isn't taken for dead.
+ *
+ * Returns the connection's descriptor, the provider's own, -1 when there is none; door_was_silent
+ * tells of a connection that broke whether that was why.
+ */
+int door_limit_silence(const struct sockaddr *local, const struct sockaddr *peer,
+                       uint64_t limit_us);
+bool door_was_silent(int fd, uint64_t limit_us);
+
 /* When door_watch wants to be called next; UINT64_MAX: nobody is waiting. */
 uint64_t door_deadline_us(const struct door *door);
 

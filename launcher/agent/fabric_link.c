@@ -150,8 +150,22 @@ fabric_disconnect(struct fabric *fabric, uint32_t peer)
 }
 
 static void
+link_limit_silence(struct fabric_link *link)
+{
+    struct sockaddr_storage local, peer;
+    size_t local_bytes = sizeof(local), peer_bytes = sizeof(peer);
+
+    link->fd = -1;
+    if (fi_getname(&link->ep->fid, &local, &local_bytes) == 0 &&
+        fi_getpeer(link->ep, &peer, &peer_bytes) == 0)
+        link->fd = door_limit_silence((struct sockaddr *)&local, (struct sockaddr *)&peer,
+                                      link->fabric->silence_us);
+}
+
+static void
 link_up(struct fabric_link *link)
 {
+    link_limit_silence(link);
     link_enter(link, LINK_UP);
     link->fabric->events.up(link->fabric->arg, link->peer);
 }
@@ -287,6 +301,22 @@ fabric_link_proven(struct fabric_link *link)
 
 /* --- events --- */
 
+/* The provider says FI_SHUTDOWN whatever the reason was. */
+static void
+link_shut(struct fabric_link *link)
+{
+    uint64_t silence_us = link->fabric->silence_us;
+    char what[FABRIC_WHY_MAX];
+
+    if (!door_was_silent(link->fd, silence_us)) {
+        fabric_link_lose(link, CPMP_EPEER, "closed by the other side");
+        return;
+    }
+    snprintf(what, sizeof(what), "its host has not answered for %.3g s",
+             (double)silence_us / 1e6);
+    fabric_link_lose(link, CPMP_EPEER, what);
+}
+
 /* The endpoint of `link` came to its end, by `result` (negative) or, at 0, closed by the other
  * side. */
 static void
@@ -304,7 +334,7 @@ link_ended(struct fabric_link *link, int result)
         break;
     case LINK_UP:
         if (result == 0)
-            fabric_link_lose(link, CPMP_EPEER, "closed by the other side (FI_SHUTDOWN)");
+            link_shut(link);
         else
             link_lose_at(link, CPMP_EPEER, "broke", result);
         break;

@@ -39,6 +39,7 @@ struct fabric_link {
     enum link_state state;
     uint32_t in_flight;
     int broken;                      /* a send failed with this; lost in the next slow poll */
+    int fd;                          /* of a connection that stands; the provider's, or -1 */
     struct fid_ep *ep;               /* NULL in IDLE, RETRY, EXPECTED and LOST */
     uint64_t tag_out, tag_in;
     uint64_t sequence_out, sequence_in;
@@ -62,7 +63,7 @@ struct fabric {
     uint64_t job;
     uint64_t incarnation;
     uint64_t attempt;       /* of the last hello sent */
-    uint64_t patience_us;
+    uint64_t patience_us, silence_us;
     uint32_t peer, peers;
     uint32_t unsettled;     /* links that have a deadline, or are broken */
     uint32_t buffer_count;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,12 @@ control_stream_has_room(struct control_stream *stream)
     return 0;
 }
 
+static int
+is_gone(int status)
+{
+    return status == UV_EPIPE || status == UV_ECONNRESET;
+}
+
 static void
 on_written(uv_write_t *write, int status)
 {
@@ -110,7 +117,11 @@ on_written(uv_write_t *write, int status)
     stream->flying.used = 0;
     if (stream->closing)
         return;
-    if (status < 0) {
+    /* Whoever is gone may have left last words: on_read finds them, and then the end. */
+    if (is_gone(status)) {
+        stream->deaf = 1;
+        stream->waiting.used = 0;
+    } else if (status < 0) {
         stream_break(stream, CPMP_ESYS, uv_strerror(status));
         return;
     }
@@ -169,6 +180,8 @@ control_stream_send(struct control_stream *stream, const Cpmp__Control *message)
     bytes = control_message_bytes(message);
     if (bytes == 0)
         return CPMP_ELIMIT;
+    if (stream->deaf)
+        return CPMP_OK;
     if (control_stream_queued_bytes(stream) + bytes > CONTROL_QUEUE_BYTES_MAX) {
         stream_break(stream, CPMP_ELIMIT, "the other side does not read");
         return CPMP_ELIMIT;
@@ -212,12 +225,10 @@ on_read(uv_stream_t *pipe, ssize_t count, const uv_buf_t *buffer)
 
     if (count == 0 || stream->closing)
         return;
-    if (count == UV_EOF && control_decoder_in_message(&stream->decoder)) {
-        stream_break(stream, CPMP_EPROTO, "end of file within a message");
-        return;
-    }
-    if (count == UV_EOF) {
-        stream_break(stream, CPMP_OK, "end of file");
+    if (count == UV_EOF || is_gone((int)count)) {
+        bool within = control_decoder_in_message(&stream->decoder);
+        stream_break(stream, within ? CPMP_EPROTO : CPMP_OK,
+                     within ? "end of file within a message" : "end of file");
         return;
     }
     if (count < 0) {

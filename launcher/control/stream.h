@@ -70,6 +70,7 @@ struct control_stream {
     struct control_buffer waiting;   /* not yet given to libuv */
     struct control_buffer flying;    /* libuv writes it; empty when no write is under way */
     int lacks_room;                  /* a sender was told "no room" */
+    int deaf;                        /* the other side is gone: what is sent is dropped */
     int finishing;
     int closing;
     int error;                       /* why it closes */

@@ -21,7 +21,7 @@
 #define PREFIX_WORDS_MAX 32
 
 /* Signals that this process ignores but an agent, and a rank, must get as the launcher did. */
-static const int ignored_signals[] = {SIGPIPE, SIGTTIN, SIGTTOU};
+static const int ignored_signals[] = {SIGPIPE, SIGTTIN, SIGTTOU, SIGXFSZ};
 #define IGNORED_COUNT (sizeof(ignored_signals) / sizeof(ignored_signals[0]))
 static struct sigaction ignored_before[IGNORED_COUNT];
 
@@ -106,9 +106,9 @@ numbered_variable(const char *name, uint32_t index, char **environment)
 }
 
 const char *
-exec_agent_listen(uint32_t index, char **environment)
+exec_agent_address(uint32_t index, char **environment)
 {
-    const char *address = numbered_variable("CPMP_AGENT_LISTEN", index, environment);
+    const char *address = numbered_variable("CPMP_AGENT_ADDRESS", index, environment);
 
     return address != NULL ? address : "";
 }

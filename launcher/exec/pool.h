@@ -11,7 +11,7 @@
  * launcher's child, and is ended.
  *
  * For tests and benchmarks with network namespaces: CPMP_AGENT_PREFIX_<k> is put in front of the
- * command of agent k ("ip netns exec a"), CPMP_AGENT_LISTEN_<k> is the address for its fabric
+ * command of agent k ("ip netns exec a"), CPMP_AGENT_ADDRESS_<k> is the address for its fabric
  * endpoint.
  */
 
@@ -39,15 +39,15 @@ int exec_pool_find_agent(struct exec_text *path, char **environment, struct exec
 int exec_pool_make_host_page(uint32_t cores);
 
 /* Makes this process the one that orphans below it go to, and keeps the signals from it that would
- * stop it for touching the terminal. Before agents are started; once. */
+ * stop it for touching the terminal, or end it for a full file. Before agents are started; once. */
 void exec_pool_init(void);
 
 /* Starts agent `index`. 0, or -1 with `error`. */
 int exec_agent_start(struct exec_agent *agent, uint32_t index, const char *path, int host_fd,
                      char **environment, struct exec_text *error);
 
-/* CPMP_AGENT_LISTEN_<index>; "" when it isn't set. */
-const char *exec_agent_listen(uint32_t index, char **environment);
+/* CPMP_AGENT_ADDRESS_<index>; "" when it isn't set. */
+const char *exec_agent_address(uint32_t index, char **environment);
 
 /* "it exited with code 3", "it was killed by signal 9 (Killed)". */
 void exec_agent_describe_end(const struct exec_agent *agent, struct exec_text *text);

@@ -34,7 +34,7 @@ exec_run_send_setup(struct exec_peer *peer, uint32_t millicores)
     setup.peers = run->map->peers;
     setup.name = peer->name;
     setup.capacity_millicores = millicores;
-    setup.listen = (char *)exec_agent_listen(peer->index, run->environment);
+    setup.listen = (char *)exec_agent_address(peer->index, run->environment);
     if (peer->agent.cgroup.directory != NULL)
         setup.cgroup = peer->agent.cgroup.directory;
     message.body_case = CPMP__CONTROL__BODY_SETUP;

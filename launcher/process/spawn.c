@@ -2,8 +2,10 @@
 #include "process/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,6 +29,24 @@ child_fail(volatile struct failure *failure, enum spawn_step step)
     _exit(127);
 }
 
+/* A shell would run anything that the kernel doesn't; but a program of another machine, or half of
+ * one, is no script. */
+static bool
+child_file_is_text(const char *path)
+{
+    char bytes[128];
+    ssize_t count = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        count = read(fd, bytes, sizeof(bytes));
+        close(fd);
+    }
+    /* Not readable: the shell says so. */
+    return count < 0 || (memchr(bytes, 0, (size_t)count) == NULL &&
+                         (count < 4 || memcmp(bytes, "\177ELF", 4) != 0));
+}
+
 /* execve, and as a shell does it: a text file without "#!" is a script of /bin/sh. */
 static void
 child_exec_file(const char *path, const struct spawn_request *request)
@@ -36,6 +56,10 @@ child_exec_file(const char *path, const struct spawn_request *request)
     execve(path, request->argv, request->env);
     if (errno != ENOEXEC)
         return;
+    if (!child_file_is_text(path)) {
+        errno = ENOEXEC;
+        return;
+    }
     while (request->argv[count])
         count++;
     char *argv[count + 2];

@@ -13,6 +13,7 @@
  */
 
 #define SPIN_NS      20000u  /* one to two times what a futex wake of a sleeper costs */
+#define YIELD_NS     50000u  /* the same when its core has fallen asleep */
 #define CLOCK_ROUNDS 32u     /* rounds of spinning between looks at the clock */
 #define YIELDS       2u
 
@@ -65,8 +66,8 @@ sleep_on(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *slee
     atomic_store_explicit(state, 0, memory_order_relaxed);
 }
 
-/* What other peers send comes through two agents, which want cores too: when few are awake, yielding
- * as long as one would spin costs nobody anything, and keeps the core from falling asleep. */
+/* What other peers send comes through two agents, which want cores too. When few are awake, to
+ * yield for a while costs nobody anything and keeps the core from falling asleep. */
 static bool
 waits_among_few(void)
 {
@@ -97,7 +98,7 @@ spin(unsigned round)
     uint64_t now = cpi_clock_ns();
     if (cpi_state.spin_since_ns == 0)
         cpi_state.spin_since_ns = now;
-    return now - cpi_state.spin_since_ns < SPIN_NS;
+    return now - cpi_state.spin_since_ns < (oversubscribed ? YIELD_NS : SPIN_NS);
 }
 
 void

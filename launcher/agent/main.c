@@ -21,8 +21,9 @@
 #include "agent/agent.h"
 
 /* Signals that a terminal sends to whoever is in its foreground; what they mean to the job the
- * launcher decides. SIGPIPE: writes tell by their result. */
-static const int ignored_signals[] = {SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
+ * launcher decides. SIGPIPE, SIGXFSZ: calls tell by their result. */
+static const int ignored_signals[] = {SIGPIPE, SIGXFSZ, SIGINT,  SIGQUIT,
+                                      SIGHUP,  SIGTSTP, SIGTTIN, SIGTTOU};
 
 static int
 fd_parse(const char *text)

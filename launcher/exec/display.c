@@ -199,6 +199,9 @@ add_start_advice(struct exec_text *text, const struct exec_failure *failure)
         exec_text_add_string(
             text, "If the file is there, then its interpreter (a script's first line) is "
                   "not.\n");
+    else if (failure->code == EFBIG)
+        exec_text_add_string(text, "The memory that ranks share counts as a file: raise the limit "
+                                   "(ulimit -f), or\nuse fewer ranks.\n");
     else if (failure->code == EAGAIN || failure->code == EMFILE || failure->code == ENOMEM)
         exec_text_add_string(text,
                              "This machine has no room for so many ranks: use fewer, or raise its "

@@ -403,8 +403,8 @@ on_peer_lost(struct exec_peer *peer, const Cpmp__PeerLost *lost)
     other = &run->peers[lost->peer];
     if (run->job.state > EXEC_JOB_LEAVING || other->suspicion.used > 0)
         return 0;
-    exec_text_print(&other->suspicion, "it lost its connection to peer %u (%s): %s", lost->peer,
-                    other->name, lost->why);
+    exec_text_print(&other->suspicion, "peer %u (%s) lost its connection to it: %s", peer->index,
+                    peer->name, lost->why);
     exec_run_suspect(run);
     return 0;
 }

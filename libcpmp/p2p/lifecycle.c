@@ -9,8 +9,9 @@
 
 #include "plat/plat.h"
 
-#define EAGER_BYTES_MAX    (8u << 10)
-#define FRAGMENT_BYTES_MAX (8u << 10)  /* so that the two copies of a message overlap */
+#define EAGER_BYTES_MAX        (8u << 10)
+#define EAGER_BYTES_MAX_REMOTE (64u << 10)  /* a request and its answer take longer than copies */
+#define FRAGMENT_BYTES_MAX     (8u << 10)   /* so that the two copies of a message overlap */
 
 /* A number from the environment, or -1 when it is absent or no number. */
 static long
@@ -45,6 +46,12 @@ wait_two_probe(void)
     return cpi_futex_wait_two(&words[0], 0, &words[1], 1);
 }
 
+static size_t
+least(uint64_t one, uint64_t other)
+{
+    return (size_t)(one < other ? one : other);
+}
+
 static int
 state_init(void)
 {
@@ -59,9 +66,8 @@ state_init(void)
     if (cpi_state.payload_max > FRAGMENT_BYTES_MAX)
         cpi_state.payload_max = FRAGMENT_BYTES_MAX;
     cpi_state.credit_bytes = header->credit_bytes;
-    cpi_state.eager_max = EAGER_BYTES_MAX;
-    if (cpi_state.eager_max > header->credit_bytes / 4)
-        cpi_state.eager_max = header->credit_bytes / 4;
+    cpi_state.eager_max = least(EAGER_BYTES_MAX, header->credit_bytes / 4);
+    cpi_state.eager_max_remote = least(EAGER_BYTES_MAX_REMOTE, header->credit_bytes / 4);
     cpi_state.wait_two_works = wait_two_probe();
     cpi_state.pairs = calloc(header->world, sizeof(struct cpi_pair));
     cpi_state.sources = calloc(header->local + 1, sizeof(struct cpi_source));

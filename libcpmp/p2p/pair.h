@@ -6,7 +6,7 @@
  * The engine's inside: what this rank knows of each other rank, and the steps that send.c, recv.c
  * and engine.c share.
  *
- * A message of up to cpi_eager_max bytes goes at once (EAGER, then MORE while it does not fit in a
+ * A message of up to eager_max bytes goes at once (EAGER, then MORE while it does not fit in a
  * frame) as long as the receiver's credit lasts; else a request to send goes (RTS), and the data
  * when the receiver asks (CTS, DATA), or the receiver copies it itself (FIN). Order per pair:
  * EAGER, MORE and RTS leave in the order of posting. DATA and the control frames leave whenever
@@ -83,7 +83,7 @@ struct cpi_source {
 struct cpi_engine_state {
     bool active;
     size_t ring_bytes, payload_max;     /* of a frame */
-    size_t eager_max;
+    size_t eager_max, eager_max_remote;
     uint64_t credit_bytes;
     uint64_t spin_since_ns;
     bool wait_two_works;

@@ -41,8 +41,9 @@ static bool
 eager_allowed(const struct cpi_pair *pair, const struct cpi_request *request)
 {
     size_t bytes = request->payload.bytes;
+    size_t most = pair->remote ? cpi_state.eager_max_remote : cpi_state.eager_max;
 
-    return request->mode != CPI_SEND_SYNC && bytes <= cpi_state.eager_max &&
+    return request->mode != CPI_SEND_SYNC && bytes <= most &&
            pair->eager_sent - pair->eager_acked + cpi_eager_cost(bytes) <= cpi_state.credit_bytes;
 }
 

@@ -13,7 +13,7 @@
 /* What is ours to set. Open MPI's names let programs and scripts written for it find their rank. */
 enum {
     OWN_SEGMENT_FD, OWN_DOORBELL_FD, OWN_HOST_FD, OWN_LOCAL_INDEX, OWN_RANK, OWN_SIZE, OWN_PEER,
-    OWN_JOB, OWN_OMPI_RANK, OWN_OMPI_SIZE, OWN_OMPI_LOCAL_RANK, OWN_OMPI_LOCAL_SIZE,
+    OWN_JOB, OWN_PROGRAM, OWN_OMPI_RANK, OWN_OMPI_SIZE, OWN_OMPI_LOCAL_RANK, OWN_OMPI_LOCAL_SIZE,
     OWN_OMPI_NODE_RANK, OWN_OMPI_UNIVERSE, OWN_COUNT
 };
 
@@ -26,6 +26,7 @@ static const char *const own_names[OWN_COUNT] = {
     [OWN_SIZE] = "CPMP_SIZE",
     [OWN_PEER] = "CPMP_PEER",
     [OWN_JOB] = "CPMP_JOB",
+    [OWN_PROGRAM] = "CPMP_PROGRAM",
     [OWN_OMPI_RANK] = "OMPI_COMM_WORLD_RANK",
     [OWN_OMPI_SIZE] = "OMPI_COMM_WORLD_SIZE",
     [OWN_OMPI_LOCAL_RANK] = "OMPI_COMM_WORLD_LOCAL_RANK",
@@ -56,6 +57,7 @@ own_values(const struct job *job, uint32_t index, uint64_t values[OWN_COUNT])
     values[OWN_SIZE] = job->world;
     values[OWN_PEER] = job->peer;
     values[OWN_JOB] = job->id;
+    values[OWN_PROGRAM] = job->places[job->local_ranks[index]]->program;
     values[OWN_OMPI_RANK] = job->local_ranks[index];
     values[OWN_OMPI_SIZE] = job->world;
     values[OWN_OMPI_LOCAL_RANK] = index;

@@ -30,6 +30,7 @@ struct kept_event {
     struct cpi_assembly body;
 };
 
+/* Those of one rank stand together. */
 struct subscriber {
     struct cpi_list link;
     uint32_t rank;
@@ -49,7 +50,12 @@ struct services {
     struct cpi_store *store;
     struct incoming *ranks;   /* [world] */
     struct cpi_list outbox, events, subscribers;
+    size_t outbox_bytes;
 };
+
+/* More than this waiting for subscribers ends the job: memory is bounded, and nothing is lost
+ * silently. */
+#define WAITING_BYTES_MAX ((size_t)256 << 20)
 
 /* --- frames out --- */
 
@@ -77,6 +83,7 @@ frame_send(struct services *services, bool to_agent, uint32_t target, const stru
     parcel->target = target;
     memcpy(&parcel->frame, frame, frame->size);
     cpi_list_append(&services->outbox, &parcel->link);
+    services->outbox_bytes += frame->size;
 }
 
 static void
@@ -88,6 +95,7 @@ outbox_flush(struct services *services)
         if (router_try(services, parcel->to_agent, parcel->target, &parcel->frame) == CPMP_EAGAIN)
             return;
         cpi_list_remove(link);
+        services->outbox_bytes -= parcel->frame.size;
         free(parcel);
     }
 }
@@ -184,6 +192,26 @@ on_call(void *arg, uint32_t peer, const struct cpi_frame *frame)
 
 /* --- partial results --- */
 
+static bool
+topic_matches(const struct subscriber *subscriber, const char *topic, uint32_t topic_bytes)
+{
+    return subscriber->topic_bytes == 0 || (subscriber->topic_bytes == topic_bytes &&
+                                            memcmp(subscriber->topic, topic, topic_bytes) == 0);
+}
+
+static void
+waiting_check(struct services *services, uint32_t rank)
+{
+    struct router_counts counts;
+
+    router_counts(services->router, &counts);
+    if (counts.backlog_bytes + services->outbox_bytes > WAITING_BYTES_MAX)
+        report_trouble(services->stream, CONTROL_TROUBLE_FATAL,
+                       "more than %zu MiB of partial results wait for ranks that do not look at "
+                       "what they subscribed to, rank %u among them; let them call cpmp_poll",
+                       WAITING_BYTES_MAX >> 20, rank);
+}
+
 static void
 event_spread(struct services *services, const struct kept_event *event)
 {
@@ -191,14 +219,16 @@ event_spread(struct services *services, const struct kept_event *event)
                              .tag = event->is_text, .handle = event->sequence};
     uint32_t topic_bytes = (unsigned char)event->body.body[0];
     const char *topic = event->body.body + 1;
+    uint32_t told = CPI_RANK_AGENT;
 
     CPI_LIST_FOR(link, &services->subscribers)
     {
         struct subscriber *subscriber = CPI_CONTAINER(link, struct subscriber, link);
-        if (subscriber->topic_bytes == 0 ||
-            (subscriber->topic_bytes == topic_bytes &&
-             memcmp(subscriber->topic, topic, topic_bytes) == 0))
-            body_send(services, subscriber->rank, &head, event->body.body, event->body.bytes);
+        if (subscriber->rank == told || !topic_matches(subscriber, topic, topic_bytes))
+            continue;
+        told = subscriber->rank;  /* once, however many of its subscriptions match */
+        body_send(services, told, &head, event->body.body, event->body.bytes);
+        waiting_check(services, told);
     }
 }
 
@@ -266,6 +296,16 @@ on_event(void *arg, uint32_t peer, const struct cpi_frame *frame)
     events_flush(services);
 }
 
+/* Before what a new subscription of `rank` goes: others of it, or the end. */
+static struct cpi_list *
+place_of(struct services *services, uint32_t rank)
+{
+    CPI_LIST_FOR(link, &services->subscribers)
+        if (CPI_CONTAINER(link, struct subscriber, link)->rank == rank)
+            return link;
+    return &services->subscribers;
+}
+
 static void
 on_subscribe(void *arg, uint32_t peer, const struct cpi_frame *frame)
 {
@@ -285,7 +325,7 @@ on_subscribe(void *arg, uint32_t peer, const struct cpi_frame *frame)
     subscriber->rank = frame->source;
     subscriber->topic_bytes = (uint32_t)bytes;
     memcpy(subscriber->topic, frame + 1, bytes);
-    cpi_list_append(&services->subscribers, &subscriber->link);
+    cpi_list_append(place_of(services, frame->source), &subscriber->link);
     for (uint32_t other = 0; peer == header->peer && other < header->peers; other++)
         if (other != peer)
             frame_send(services, true, other, frame);

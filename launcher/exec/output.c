@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/rules.h"
 #include "exec/json.h"
-
-#define FILE_FD_MAX 512  /* files beyond are opened for each write: descriptors are scarce */
 
 static const char *const stream_names[] = {"stdout", "stderr"};
 static const char status_clear[] = "\r\033[K";
@@ -92,10 +91,22 @@ directories_make(char *path)
     return 0;
 }
 
+/* Half of the descriptors are left for all else; files beyond are opened for each write. */
+static int
+file_fd_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 1024)
+        return 512;
+    return (int)limit.rlim_cur / 2;
+}
+
 int
 exec_output_make_files(struct exec_output *output, struct exec_text *error)
 {
     struct exec_text path = {0};
+    int fd_limit = file_fd_limit();
 
     if (output->options->output_directory == NULL)
         return 0;
@@ -112,7 +123,7 @@ exec_output_make_files(struct exec_output *output, struct exec_text *error)
             exec_text_release(&path);
             return -1;
         }
-        if (stream->file_fd > FILE_FD_MAX) {
+        if (stream->file_fd > fd_limit) {
             close(stream->file_fd);
             stream->file_fd = -1;
         }
@@ -368,7 +379,7 @@ pending_bytes(const struct exec_output *output)
 static void
 credit_give(struct exec_output *output)
 {
-    if (pending_bytes(output) > EXEC_OUTPUT_QUEUE_BYTES)
+    if (pending_bytes(output) > EXEC_OUTPUT_QUEUE_BYTES && !output->generous)
         return;
     for (uint32_t i = 0; i < output->peers; i++) {
         if (output->credited_bytes[i] == output->received_bytes[i])
@@ -388,6 +399,12 @@ exec_output_flush(struct exec_output *output)
     if (!output->status_shown)
         status_show(output);
     credit_give(output);
+}
+
+void
+exec_output_set_generous(struct exec_output *output)
+{
+    output->generous = true;
 }
 
 bool

@@ -53,6 +53,7 @@ struct exec_output {
     bool by_line;
     bool holding;                     /* the timer runs */
     uv_timer_t hold_timer;
+    bool generous;
     uint64_t received_bytes[EXEC_PEERS_MAX], credited_bytes[EXEC_PEERS_MAX];
     struct exec_text status;          /* the status line that should stand; empty: none */
     bool status_shown, status_stale;
@@ -78,6 +79,9 @@ void exec_output_set_status(struct exec_output *output, const char *line);
 
 /* Writes what can be written, gives credit. To be called before the loop sleeps. */
 void exec_output_flush(struct exec_output *output);
+
+/* Credit no longer depends on our reader: for the end, when no more can come than pipes hold. */
+void exec_output_set_generous(struct exec_output *output);
 
 /* Something waits for a slow reader. */
 bool exec_output_is_blocked(const struct exec_output *output);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,14 +85,15 @@ directory_find(struct exec_image *image, const struct exec_program *program,
 
 /* --- executable --- */
 
-/* 0, or an errno value. */
+/* 0, or an errno value. To a search, what lies in a directory that may not be entered isn't
+ * there. */
 static int
-file_check(const char *path)
+file_check(const char *path, bool search)
 {
     struct stat status;
 
     if (stat(path, &status) != 0)
-        return errno;
+        return search && errno == EACCES ? ENOENT : errno;
     if (S_ISDIR(status.st_mode))
         return EISDIR;
     return access(path, X_OK) == 0 ? 0 : errno;
@@ -99,7 +101,8 @@ file_check(const char *path)
 
 /* Tries PREFIX/NAME, `length` bytes of prefix; a relative one begins at `directory`. */
 static int
-place_try(struct exec_image *image, const char *prefix, size_t length, const char *name)
+place_try(struct exec_image *image, const char *prefix, size_t length, const char *name,
+          bool search)
 {
     struct exec_text path = {0};
     int error;
@@ -107,7 +110,7 @@ place_try(struct exec_image *image, const char *prefix, size_t length, const cha
     if (length == 0 || prefix[0] != '/')
         exec_text_print(&path, "%s/", image->directory);
     exec_text_print(&path, "%.*s%s%s", (int)length, prefix, length > 0 ? "/" : "", name);
-    error = file_check(path.bytes);
+    error = file_check(path.bytes, search);
     if (error == 0)
         image->path = path.bytes;
     else
@@ -123,7 +126,7 @@ path_search(struct exec_image *image, const char *path, const char *name)
 
     for (const char *at = path;; at++) {
         size_t length = strcspn(at, ":");
-        error = place_try(image, at, length, name);
+        error = place_try(image, at, length, name, true);
         if (error == 0)
             return 0;
         if (error != ENOENT && error != ENOTDIR && found == ENOENT)
@@ -132,7 +135,7 @@ path_search(struct exec_image *image, const char *path, const char *name)
         if (*at == '\0')
             break;
     }
-    error = place_try(image, "", 0, name);
+    error = place_try(image, "", 0, name, true);
     return error == 0 || (error != ENOENT && found == ENOENT) ? error : found;
 }
 
@@ -148,9 +151,9 @@ executable_find(struct exec_image *image, const struct exec_program *program,
     if (in_path && *name != '\0')
         number = path_search(image, path != NULL ? path : "/usr/local/bin:/usr/bin:/bin", name);
     else if (name[0] == '/')
-        number = place_try(image, "/", 1, name + 1);
+        number = place_try(image, "/", 1, name + 1, false);
     else
-        number = *name == '\0' ? ENOENT : place_try(image, "", 0, name);
+        number = *name == '\0' ? ENOENT : place_try(image, "", 0, name, false);
     if (number == 0)
         return 0;
     if (number == ENOENT && in_path) {

@@ -79,7 +79,8 @@ environment_path(char *const *env)
     return PATH_DEFAULT;
 }
 
-/* Tries each directory of PATH; "no permission" somewhere is the better answer than "not there". */
+/* Tries each directory of PATH, then the current one, as mpirun does; "no permission" somewhere is
+ * the better answer than "not there". */
 static void
 child_exec_search(const struct spawn_request *request)
 {
@@ -104,6 +105,12 @@ child_exec_search(const struct spawn_request *request)
         if (path[bytes] == 0)
             break;
         path += bytes + 1;
+    }
+    if (name_bytes > 1) {
+        child_exec_file(name, request);
+        denied |= errno == EACCES;
+        if (errno != EACCES && errno != ENOENT && errno != ENOTDIR)
+            return;
     }
     errno = denied ? EACCES : ENOENT;
 }

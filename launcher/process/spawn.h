@@ -16,7 +16,8 @@
 #define SPAWN_HANDED_MAX 3
 
 struct spawn_request {
-    char *const *argv;      /* argv[0]: a path when it holds '/', else looked up in PATH */
+    char *const *argv;      /* argv[0]: a path when it holds a slash, else looked up in PATH, then
+                             * in `directory` */
     char *const *env;       /* NAME=value; PATH in here counts */
     const char *directory;  /* "" or NULL: this process's */
     mode_t umask;

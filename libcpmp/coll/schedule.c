@@ -14,8 +14,8 @@
 #define TAG_MAX          0x3fffffffu /* tags above are for making communicators */
 #define COPY_BYTES       8192u       /* on the stack, between two packers */
 
-/* One buffer of such a size is kept for the next schedule: memory fresh from the system costs a page
- * fault for each 4 KiB, a third of an allreduce of 4 MiB. */
+/* One buffer of such a size is kept for the next schedule: memory fresh from the system costs a
+ * page fault for each 4 KiB, two thirds of an allreduce of 4 MiB. */
 #define SPARE_BYTES_MIN (64u << 10)
 #define SPARE_BYTES_MAX (8u << 20)
 
@@ -441,6 +441,7 @@ prepare(struct cpi_schedule *schedule, const struct cpi_coll_args *args, bool no
         return CPMP_ENOMEM;
     schedule->request->kind = CPI_REQUEST_OTHER;
     schedule->request->active = true;
+    schedule->request->payload = cpi_bytes(NULL, 0); /* its steps have their own */
     schedule->request->status = (struct cpi_status){.source = CPI_PROC_NULL, .tag = CPI_ANY_TAG};
     return nonblocking ? keep_args(schedule, args) : CPMP_OK;
 }

@@ -68,16 +68,27 @@ reset(struct cpi_slots *slots)
     atomic_store(&slots->control[0]->attached, (uint32_t)slots->size);
 }
 
+/* Have all ranks left the communicator that this rank used the id's slots for last? If its first
+ * rank is that of the new one too, then that rank looks, and may have set the word anew by now. */
+static bool
+is_quiet(const struct cpi_slots *slots, const _Atomic uint32_t *last)
+{
+    if (!last || (last == &slots->control[0]->attached && slots->rank != 0))
+        return true;
+    return atomic_load(last) == 0;
+}
+
 static void
 attach(struct cpi_comm *comm, struct cpi_slots *slots)
 {
     uint32_t id = comm->context / 2;
-    bool quiet = !last_attached[id] || atomic_load(last_attached[id]) == 0;
+    bool quiet;
 
     for (int i = 0; i < slots->size; i++)
         slots->payloads[i] = slot_of(comm, i) + CPI_SLOT_HEAD_BYTES;
     slots->control[0] = (struct cpi_slot_control *)slot_of(comm, 0);
     slots->control[1] = (struct cpi_slot_control *)(slot_of(comm, 0) + CPI_COLL_SLOT_BYTES);
+    quiet = is_quiet(slots, last_attached[id]);
     if (quiet && slots->rank == 0)
         reset(slots);
     slots->usable = all_agree(comm, quiet && cpi_engine_has_wait_word());

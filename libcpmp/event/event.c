@@ -22,6 +22,15 @@ struct subscription {
     char topic[CPMP_NAME_MAX + 1];
 };
 
+/* An event that is whole and waits for the callbacks. */
+struct arrival {
+    struct cpi_list link;
+    uint32_t source;
+    uint64_t sequence;
+    bool is_text;
+    struct cpi_assembly whole;
+};
+
 /* One rank's events as their parts come in. */
 struct sender {
     struct cpi_list link;
@@ -36,8 +45,10 @@ static struct {
     uint64_t subscriptions_asked;
     uint32_t acks;                     /* agents that know the last subscription */
     uint64_t progress_told_ns;
-    struct cpi_list subscriptions, senders;
+    bool delivering;
+    struct cpi_list subscriptions, senders, arrivals;
 } events;
+
 
 /* Callbacks for an event of `source`; `body` as on the wire. False when it is malformed. */
 static bool
@@ -79,6 +90,27 @@ sender_of(uint32_t rank)
     return sender;
 }
 
+/* Callbacks run after frames were taken in, and never inside each other: one may emit, and with it
+ * wait for progress, which must go on reading the rings. */
+static bool
+arrivals_deliver(void)
+{
+    if (events.delivering)
+        return false;
+    events.delivering = true;
+    while (!cpi_list_empty(&events.arrivals)) {
+        struct arrival *arrival = CPI_CONTAINER(events.arrivals.next, struct arrival, link);
+        deliver(arrival->source, arrival->sequence, arrival->is_text, arrival->whole.body,
+                arrival->whole.bytes);
+        cpi_list_remove(&arrival->link);
+        cpi_assembly_release(&arrival->whole);
+        free(arrival);
+    }
+    cpi_engine_set_after(NULL);
+    events.delivering = false;
+    return true;
+}
+
 static void
 on_event(const struct cpi_frame *frame, void *arg)
 {
@@ -90,11 +122,16 @@ on_event(const struct cpi_frame *frame, void *arg)
         return;
     if (!complete)
         return;
-    /* A callback may emit, and with it run progress and come here again: take the body out. */
-    struct cpi_assembly whole = sender->assembly;
+    struct arrival *arrival = malloc(sizeof(*arrival));
+    if (arrival == NULL) {
+        cpi_engine_abort(1, "out of memory for an event");
+        return;
+    }
+    *arrival = (struct arrival){.source = frame->source, .sequence = frame->handle,
+                                .is_text = frame->tag == 1, .whole = sender->assembly};
     sender->assembly = (struct cpi_assembly){0};
-    deliver(frame->source, frame->handle, frame->tag == 1, whole.body, whole.bytes);
-    cpi_assembly_release(&whole);
+    cpi_list_append(&events.arrivals, &arrival->link);
+    cpi_engine_set_after(arrivals_deliver);
 }
 
 static void
@@ -115,6 +152,7 @@ cpi_event_init(void)
     memset(&events, 0, sizeof(events));
     cpi_list_init(&events.subscriptions);
     cpi_list_init(&events.senders);
+    cpi_list_init(&events.arrivals);
     cpi_engine_on_frame(CPI_FRAME_EVENT, on_event, NULL);
     cpi_engine_on_frame(CPI_FRAME_EVENT_ACK, on_ack, NULL);
     return CPMP_OK;
@@ -123,6 +161,13 @@ cpi_event_init(void)
 void
 cpi_event_end(void)
 {
+    cpi_engine_set_after(NULL);
+    CPI_LIST_FOR_SAFE(link, &events.arrivals)
+    {
+        struct arrival *arrival = CPI_CONTAINER(link, struct arrival, link);
+        cpi_assembly_release(&arrival->whole);
+        free(arrival);
+    }
     CPI_LIST_FOR_SAFE(link, &events.subscriptions)
         free(CPI_CONTAINER(link, struct subscription, link));
     CPI_LIST_FOR_SAFE(link, &events.senders)

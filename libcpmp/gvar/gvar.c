@@ -18,6 +18,7 @@ struct cpmp_var {
 static struct {
     uint32_t number;         /* of the last call */
     uint64_t handle;
+    bool under_way;
     volatile bool done;
     int error;
     struct cpi_var_reply reply;
@@ -103,6 +104,8 @@ call_send(const struct cpi_var_request *request)
 static int
 call(const struct cpmp_var *var, struct cpi_var_request *request, void *out)
 {
+    if (now.under_way)  /* from a callback that the wait below runs */
+        return CPMP_ESTATE;
     request->call.size_bytes = var->size_bytes;
     request->call.name_bytes = var->name_bytes;
     request->name = var->name;
@@ -113,7 +116,9 @@ call(const struct cpmp_var *var, struct cpi_var_request *request, void *out)
     int error = call_send(request);
     if (error != CPMP_OK)
         return error;
+    now.under_way = true;
     cpi_engine_wait(&now.done);
+    now.under_way = false;
     return now.error;
 }
 

@@ -11,6 +11,7 @@
 #include "plat/plat.h"
 
 static int members;
+static bool ended;  /* a process joins its job once */
 static bool native_active;
 static struct cpi_comm native;
 
@@ -21,6 +22,8 @@ cpi_job_begin(void)
         members++;
         return CPMP_OK;
     }
+    if (ended)
+        return CPMP_ESTATE;
     int error = cpi_engine_init();
     if (error != CPMP_OK)
         return error;
@@ -40,6 +43,7 @@ cpi_job_end(void)
 {
     if (--members > 0)
         return;
+    ended = true;
     fflush(NULL);
     cpi_engine_end();
     cpi_gvar_end();

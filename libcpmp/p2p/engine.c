@@ -304,7 +304,15 @@ cpi_engine_progress(void)
         struct cpi_hook *hook = CPI_CONTAINER(link, struct cpi_hook, link);
         moved |= hook->run(hook);
     }
+    if (cpi_state.after != NULL)
+        moved |= cpi_state.after();
     return moved;
+}
+
+void
+cpi_engine_set_after(bool (*run)(void))
+{
+    cpi_state.after = run;
 }
 
 void

@@ -72,6 +72,10 @@ void cpi_engine_rest(unsigned *round_p);
 void cpi_engine_hook_add(struct cpi_hook *hook);
 void cpi_engine_hook_remove(struct cpi_hook *hook);
 
+/* Work for the end of each round of progress, which may make progress itself (callbacks of users);
+ * NULL: none. One at most. */
+void cpi_engine_set_after(bool (*run)(void));
+
 /* Register the receiver of frames of one kind. */
 void cpi_engine_on_frame(enum cpi_frame_kind kind, cpi_frame_fn *fn, void *arg);
 

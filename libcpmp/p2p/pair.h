@@ -53,14 +53,13 @@ struct cpi_pair {
     struct cpi_request *share_in, *share_out;
     uint64_t sent, received;  /* sequence numbers */
     uint64_t eager_sent, eager_acked;   /* my credit there: bytes as cost */
-    uint64_t eager_taken, eager_told;   /* its credit here */
+    uint64_t eager_arrived, eager_taken, eager_told;  /* its credit here */
     struct cpi_list held;     /* control frames: first */
     struct cpi_list queue;    /* sends not begun, or begun eager: in order */
     struct cpi_list streams;  /* sends in DATA */
     struct cpi_list busy_link;
     size_t want_bytes;        /* of the frame that did not fit */
-    /* the eager message that is coming in parts: into a request, or into a message, or dropped
-     * (neither) */
+    /* the eager message that is coming in parts, into a request or into a message */
     uint64_t stream_left, stream_at;
     uint32_t stream_cost;
     struct cpi_request *stream_request;
@@ -95,6 +94,7 @@ struct cpi_engine_state {
     struct cpi_copy_record copies[4];
     struct cpi_list busy;               /* pairs with something to send */
     struct cpi_list hooks;
+    bool (*after)(void);                /* cpi_engine_set_after */
     struct cpi_list grants;             /* requests in CPI_STAGE_GRANT */
     struct cpi_frame_handler {
         cpi_frame_fn *fn;

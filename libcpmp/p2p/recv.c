@@ -81,7 +81,8 @@ long_begin(struct cpi_pair *pair, struct cpi_request *request, uint64_t other,
         cpi_receive_finish(request);
         return;
     }
-    if (pair->remote && cpi_state.granted >= GRANTS_MAX) {
+    /* One without data holds no grant: nothing would follow that could give it back. */
+    if (pair->remote && request->limit > 0 && cpi_state.granted >= GRANTS_MAX) {
         request->stage = CPI_STAGE_GRANT;
         cpi_list_append(&cpi_state.grants, &request->link);
         return;
@@ -191,6 +192,9 @@ on_eager(struct cpi_pair *pair, const struct cpi_frame *frame)
     if (part > length || length > cpi_state.credit_bytes || pair->stream_left > 0)
         cpi_engine_fail("an eager message is out of bounds");
     uint32_t cost = cpi_eager_cost(length);
+    pair->eager_arrived += cost;
+    if (pair->eager_arrived - pair->eager_told > cpi_state.credit_bytes)
+        cpi_engine_fail("a rank sent more than its credit");
     struct cpi_request *request = cpi_match_arrive(&cpi_state.match, frame->context, source,
                                                    frame->tag);
     if (request != NULL) {

@@ -224,7 +224,12 @@ on_clear_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
 
     memcpy(&cts, frame + 1, sizeof(cts));
     request->other = cts.receiver;
+    if (pair->remote && cts.window == 0)
+        cpi_engine_fail("another peer asks for a message without a window");
     if (cpi_frame_payload_bytes(frame) == sizeof(cts) + sizeof(offer)) {
+        /* Only a rank of this host may name memory, and no more of it than the message is long. */
+        if (pair->remote || cts.window > request->payload.bytes)
+            cpi_engine_fail("an offer of memory is out of bounds");
         memcpy(&offer, (const char *)(frame + 1) + sizeof(cts), sizeof(offer));
         request->limit = cts.window;
         request->share = (uint32_t)frame->length;
@@ -260,6 +265,8 @@ on_fin(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
     struct cpi_request *request = cpi_request_find(frame->handle);
 
+    if (pair->remote)
+        cpi_engine_fail("another peer says that it has copied a message itself");
     if (request != NULL && request == pair->share_in)
         cpi_copy_finish(pair, request);
     else if (request != NULL && request->kind == CPI_REQUEST_SEND &&

@@ -68,7 +68,7 @@ cpi_ring_reserve(struct cpi_ring *ring, size_t ring_bytes, size_t size)
     return (struct cpi_frame *)(ring->data + place);
 }
 
-/* Make the reserved frame visible with its final `size` (at most what was reserved). */
+/* Make the reserved frame visible; `size` is what was reserved. */
 static inline void
 cpi_ring_publish(struct cpi_ring *ring, size_t ring_bytes, struct cpi_frame *frame, size_t size)
 {

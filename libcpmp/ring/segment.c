@@ -226,8 +226,10 @@ cpi_inbox_notify(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
         atomic_thread_fence(memory_order_seq_cst);
     else
         atomic_signal_fence(memory_order_seq_cst);
-    if ((atomic_load_explicit(word, memory_order_relaxed) & bit) == 0)
+    if ((atomic_load_explicit(word, memory_order_relaxed) & bit) == 0) {
         atomic_fetch_or(word, bit);
+        atomic_thread_fence(memory_order_seq_cst);  /* the doorbell is looked at after it */
+    }
     return doorbell_take(segment, receiver);
 }
 
@@ -239,8 +241,10 @@ cpi_inbox_release(const struct cpi_segment *segment, uint32_t receiver, uint32_t
 
     cpi_ring_release(ring, position);
     atomic_thread_fence(memory_order_seq_cst);  /* pairs with cpi_ring_want */
-    if (atomic_load_explicit(&ring->wanted, memory_order_relaxed) == 0)
+    /* An exchange: a plain 0 could land on the writer's next request, after the doorbell was
+     * read. */
+    if (atomic_load_explicit(&ring->wanted, memory_order_relaxed) == 0 ||
+        atomic_exchange(&ring->wanted, 0) == 0)
         return 0;
-    atomic_store_explicit(&ring->wanted, 0, memory_order_relaxed);
     return doorbell_take(segment, sender);
 }

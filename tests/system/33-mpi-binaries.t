@@ -81,7 +81,8 @@ else
     test_set_prereq OPENMPI
 fi
 
-for program in mpi_messages mpi_comms mpi_types mpi_collectives; do
+for program in mpi_messages mpi_requests mpi_comms mpi_types mpi_collectives mpi_async \
+    mpi_reductions; do
     test_expect_success OPENMPI "built by mpicc.openmpi: $program" "
         sed 's/MPI_Type_ub(type, &got\[0\]);/got[0] = lb + extent;/' \
             '$src/$program.c' >$program.c &&

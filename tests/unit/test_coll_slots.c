@@ -247,6 +247,36 @@ context_ids_are_used_again_safely(void **state)
         assert_int_equal(ranks_run(ranks, 2, reuse_rank, &all), 0);
 }
 
+/* The same members again and again, each communicator freed before the next one: each has slots. */
+static void
+again_rank(void *arg)
+{
+    const struct job *job = arg;
+    struct cpi_comm world;
+
+    RANK_CHECK(cpi_comm_init_world(&world) == CPMP_OK);
+    for (int round = 0; round < job->rounds; round++) {
+        struct cpi_comm *copy;
+
+        RANK_CHECK(cpi_comm_dup(&world, &copy) == CPMP_OK);
+        dawdle((uint64_t)round, world.rank);
+        run_step(copy, (uint64_t)round, job);
+        RANK_CHECK(cpi_slots_of(copy) != NULL);
+        cpi_comm_put(copy);
+    }
+    cpi_comm_release(&world);
+}
+
+static void
+communicators_of_the_same_members_keep_their_slots(void **state)
+{
+    struct job all = { .rounds = 300, .kinds = 8 };
+
+    (void)state;
+    for (uint32_t ranks = 2; ranks <= 8; ranks += 3)
+        assert_int_equal(ranks_run(ranks, 2, again_rank, &all), 0);
+}
+
 int
 main(void)
 {
@@ -254,6 +284,7 @@ main(void)
         cmocka_unit_test(random_sequences_give_every_rank_its_result),
         cmocka_unit_test(rooted_rounds_never_overtake_each_other),
         cmocka_unit_test(context_ids_are_used_again_safely),
+        cmocka_unit_test(communicators_of_the_same_members_keep_their_slots),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -33,7 +33,7 @@ static int rank, size;
         }                                                                                          \
     } while (0)
 
-static void
+static inline void
 begin(int *argc, char ***argv)
 {
     MPI_Init(argc, argv);

@@ -202,6 +202,75 @@ test_scatterv(int unit)
     layout_free(&layout);
 }
 
+/* The root's own block, or everybody's, lies where it belongs already. */
+static void
+test_in_place_v(int unit)
+{
+    struct layout layout = layout_make(unit, 2);
+    int mine = layout.counts[rank], root = size / 2, *all = ints_new(layout.total);
+    int *block = ints_new(mine);
+
+    for (int i = 0; i < mine; i++)
+        block[i] = all[layout.places[rank] + i] = datum(rank, 0, i);
+    RUN(Gatherv, gatherv, rank == root ? MPI_IN_PLACE : block, mine, MPI_INT, all, layout.counts,
+        layout.places, MPI_INT, root, comm);
+    if (rank == root)
+        layout_check(&layout, all, 0, 0);
+    for (int i = 0; i < mine; i++)
+        block[i] = -7;
+    RUN(Scatterv, scatterv, all, layout.counts, layout.places, MPI_INT,
+        rank == root ? MPI_IN_PLACE : block, mine, MPI_INT, root, comm);
+    for (int i = 0; i < mine && rank != root; i++)
+        CHECK(block[i] == datum(rank, 0, i));
+    ints_free(all, layout.total);
+    all = ints_new(layout.total);
+    for (int i = 0; i < mine; i++)
+        all[layout.places[rank] + i] = datum(rank, 0, i);
+    RUN(Allgatherv, allgatherv, MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, layout.counts,
+        layout.places, MPI_INT, comm);
+    layout_check(&layout, all, 0, 0);
+    ints_free(all, layout.total);
+    ints_free(block, mine);
+    layout_free(&layout);
+}
+
+/* Ranks r and s exchange (r + s) % 4 * unit elements in place; with a datatype for each, too. */
+static void
+test_alltoallv_in_place(int unit, int typed)
+{
+    struct layout layout = layout_make(0, 0), bytes = layout_make(0, 0);
+    MPI_Datatype *types = malloc(sizeof(*types) * (size_t)size), two;
+
+    MPI_Type_contiguous(2, MPI_INT, &two);
+    MPI_Type_commit(&two);
+    layout.total = 0;
+    for (int r = 0; r < size; r++) {
+        int count = (rank + r) % 4 * unit, pairs = typed && count % 2 == 0;
+        layout.counts[r] = count;
+        layout.places[r] = layout.total;
+        types[r] = pairs ? two : MPI_INT;
+        bytes.counts[r] = pairs ? count / 2 : count;
+        bytes.places[r] = layout.total * (int)sizeof(int);
+        layout.total += count + 2;
+    }
+    int *data = ints_new(layout.total);
+    for (int r = 0; r < size; r++)
+        for (int i = 0; i < layout.counts[r]; i++)
+            data[layout.places[r] + i] = datum(rank, r, i);
+    if (typed)
+        RUN(Alltoallw, alltoallw, MPI_IN_PLACE, NULL, NULL, NULL, data, bytes.counts, bytes.places,
+            types, comm);
+    else
+        RUN(Alltoallv, alltoallv, MPI_IN_PLACE, NULL, NULL, MPI_DATATYPE_NULL, data, layout.counts,
+            layout.places, MPI_INT, comm);
+    layout_check(&layout, data, rank, 1);
+    ints_free(data, layout.total);
+    MPI_Type_free(&two);
+    free(types);
+    layout_free(&bytes);
+    layout_free(&layout);
+}
+
 /* Rank r sends (r + s) % 4 * unit elements to rank s. */
 static void
 test_alltoallv(int unit, int typed)
@@ -449,6 +518,9 @@ test_pass(MPI_Datatype map, MPI_Op join)
         test_scatterv(counts[c]);
         test_alltoallv(counts[c], 0);
         test_alltoallv(counts[c], 1);
+        test_in_place_v(counts[c]);
+        test_alltoallv_in_place(counts[c], 0);
+        test_alltoallv_in_place(counts[c], 1);
         for (int in_place = 0; in_place < 2; in_place++) {
             test_gather(counts[c], in_place);
             test_scatter(counts[c], in_place);

@@ -55,6 +55,17 @@ test_dup_split(void)
         MPI_Comm_free(&reversed);
     MPI_Comm_free(&half);
     MPI_Comm_disconnect(&copy);
+    MPI_Info info, got;
+    MPI_Info_create(&info);
+    MPI_Info_set(info, "a_hint", "that means nothing here");
+    MPI_Comm_dup_with_info(MPI_COMM_WORLD, info, &copy);
+    MPI_Comm_set_info(copy, info);
+    MPI_Comm_get_info(copy, &got);
+    MPI_Info_free(&got);
+    MPI_Info_free(&info);
+    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_MAX, copy);
+    CHECK(sum == size - 1);
+    MPI_Comm_free(&copy);
     CHECK(half == MPI_COMM_NULL && copy == MPI_COMM_NULL);
 }
 
@@ -139,6 +150,24 @@ test_groups(void)
     MPI_Group_size(c, &count);
     MPI_Group_rank(c, &result);
     CHECK(count == size - 1 && result == (rank == size - 1 ? MPI_UNDEFINED : rank));
+    MPI_Group_free(&c);
+    triplet[0][2] = -2; /* the last, the last but two, … */
+    MPI_Group_range_excl(world, 1, triplet, &c);
+    MPI_Group_size(c, &count);
+    MPI_Group_rank(c, &result);
+    CHECK(count == size / 2 && (result == MPI_UNDEFINED) == ((size - 1 - rank) % 2 == 0));
+    MPI_Group_compare(c, world, &result);
+    CHECK(result == MPI_UNEQUAL);
+    MPI_Group_free(&c);
+    MPI_Group_union(a, world, &c); /* the order of the first */
+    MPI_Group_compare(a, c, &result);
+    CHECK(result == MPI_IDENT);
+    MPI_Group_free(&c);
+    MPI_Group_intersection(a, world, &c);
+    MPI_Group_compare(a, c, &result);
+    CHECK(result == MPI_IDENT);
+    MPI_Group_translate_ranks(b, 1, (int[]){0}, MPI_GROUP_EMPTY, found);
+    CHECK(found[0] == MPI_UNDEFINED);
     MPI_Group_free(&c);
     MPI_Group_free(&b);
     MPI_Group_free(&a);
@@ -330,6 +359,7 @@ test_bad_arguments(void)
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Comm null = MPI_COMM_NULL, none, world = MPI_COMM_WORLD;
     MPI_Op sum = MPI_SUM;
+    MPI_Group remote;
 
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     FAILS(MPI_ERR_COMM, MPI_Send(data, 1, MPI_INT, 0, 0, MPI_COMM_NULL));
@@ -354,6 +384,8 @@ test_bad_arguments(void)
     FAILS(MPI_ERR_COMM, MPI_Comm_free(&world));
     FAILS(MPI_ERR_COMM, MPI_Comm_dup(null, &none));
     FAILS(MPI_ERR_COMM, MPI_Comm_remote_size(MPI_COMM_WORLD, &flag));
+    FAILS(MPI_ERR_COMM, MPI_Comm_remote_group(MPI_COMM_WORLD, &remote));
+    FAILS(MPI_ERR_RANK, MPI_Group_incl(MPI_GROUP_EMPTY, 1, data, &remote));
     FAILS(MPI_ERR_KEYVAL, MPI_Comm_delete_attr(MPI_COMM_WORLD, 12345));
     FAILS(MPI_ERR_GROUP, MPI_Group_size(MPI_GROUP_NULL, &flag));
     FAILS(MPI_ERR_ARG, MPI_Errhandler_free(NULL));

@@ -73,6 +73,10 @@ bounds_are(MPI_Datatype type, int bytes, MPI_Aint lb, MPI_Aint extent, MPI_Aint 
     CHECK(got[2] == true_lb && got[3] == true_extent);
     MPI_Type_get_extent_x(type, &counts[0], &counts[1]);
     CHECK(counts[0] == lb && counts[1] == extent);
+    MPI_Type_get_true_extent_x(type, &counts[0], &counts[1]);
+    CHECK(counts[0] == true_lb && counts[1] == true_extent);
+    MPI_Type_size_x(type, &counts[0]);
+    CHECK(counts[0] == bytes);
     MPI_Type_ub(type, &got[0]);
     CHECK(got[0] == lb + extent);
 }
@@ -101,6 +105,9 @@ test_bounds(void)
     MPI_Type_free(&type);
     MPI_Type_create_indexed_block(2, 1, places, MPI_INT, &type);
     bounds_are(type, 8, 4, 16, 4, 16);
+    MPI_Type_free(&type);
+    MPI_Type_create_hindexed_block(2, 2, offsets, MPI_SHORT, &type);
+    bounds_are(type, 8, 0, 12, 0, 12);
     MPI_Type_free(&type);
     MPI_Type_create_struct(3, lengths, offsets, types, &type);
     bounds_are(type, 29, 0, sizeof(struct particle), 0, 36);
@@ -175,7 +182,10 @@ test_counts(void)
     MPI_Type_create_struct(2, lengths, offsets, types, &type);
     MPI_Type_commit(&type);
     for (int made = 0; made < 12; made++) {
-        MPI_Status_set_elements(&status, type, made);
+        if (made % 2)
+            MPI_Status_set_elements(&status, type, made);
+        else
+            MPI_Status_set_elements_x(&status, type, made);
         MPI_Get_elements(&status, type, &count);
         MPI_Get_elements_x(&status, type, &elements);
         CHECK(count == made && elements == made);
@@ -200,6 +210,7 @@ static void
 test_contents(void)
 {
     int integers[3], n_integers, n_addresses, n_types, combiner;
+    char name[MPI_MAX_OBJECT_NAME];
     MPI_Aint addresses[1];
     MPI_Datatype column, vector, inner[1];
 
@@ -207,6 +218,7 @@ test_contents(void)
     CHECK(combiner == MPI_COMBINER_NAMED && n_integers == 0 && n_types == 0);
     MPI_Type_contiguous(2, MPI_FLOAT, &column);
     MPI_Type_vector(3, 4, 5, column, &vector);
+    MPI_Type_set_name(column, "two floats");
     MPI_Type_free(&column);
     MPI_Type_get_envelope(vector, &n_integers, &n_addresses, &n_types, &combiner);
     CHECK(combiner == MPI_COMBINER_VECTOR && n_integers == 3 && n_addresses == 0 && n_types == 1);
@@ -214,6 +226,8 @@ test_contents(void)
     CHECK(integers[0] == 3 && integers[1] == 4 && integers[2] == 5);
     MPI_Type_get_envelope(inner[0], &n_integers, &n_addresses, &n_types, &combiner);
     CHECK(combiner == MPI_COMBINER_CONTIGUOUS);
+    MPI_Type_get_name(inner[0], name, &n_types);
+    CHECK(strcmp(name, "two floats") == 0 && n_types == 10);
     MPI_Type_free(&inner[0]);
     MPI_Type_free(&vector);
 }

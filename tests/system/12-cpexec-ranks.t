@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+test_description='ranks that fail or leave something behind'
+. "${SHARNESS:-/usr/share/sharness/sharness.sh}"
+
+test_expect_success 'the program compiles' '
+    cpcc -Wall -Wextra -Werror -o part "$CPMP_SRCDIR/tests/system/src/job_part.c"
+'
+
+test_expect_success 'any program is a rank' '
+    job_run 0 -np 4 hostname && has_lines 4 "^$(hostname)\$" out && test_must_be_empty err
+'
+
+test_expect_success 'a rank that exits with a code ends the job with it' '
+    job_run 7 -np 3 sh -c "test \$CPMP_RANK != 1 || exit 7; exec tail -f /dev/null" &&
+    grep "^Rank 1 .*exited with code 7\.\$" err && grep "^Program: sh -c" err &&
+    job_run 7 --peers 3 -np 3 sh -c "test \$CPMP_RANK != 2 || exit 7; exec tail -f /dev/null" &&
+    grep "^Rank 2 .*exited with code 7\.\$" err
+'
+
+test_expect_success 'of many that fail one is told and the others counted' '
+    mkfifo gate && exec 8<>gate &&
+    job_start -np 20 sh -c "trap \"\" TERM; echo up; read -r line <gate; exit 3" &&
+    await has_lines 20 up out && yes | head -n 20 >&8 && job_ends 3 && exec 8>&- &&
+    has_lines 1 "exited with code 3" err && grep "(and 19 more ranks failed)" err
+'
+
+test_expect_success 'the exit code is that of the lowest rank that failed' '
+    exec 8<>gate &&
+    job_start -np 3 sh -c "
+        trap \"\" TERM; echo up; read -r line <gate
+        test \$CPMP_RANK = 0 || exit \$((CPMP_RANK + 4))" &&
+    await has_lines 3 up out && yes | head -n 3 >&8 && job_ends 5 && exec 8>&-
+'
+
+test_expect_success 'a code that comes after leaving the job leaves the others time to leave' '
+    job_run 5 -np 4 ./part code 5 && has_lines 1 "exited with code 5" err &&
+    grep "(and 2 more ranks failed)" err
+'
+
+test_expect_success 'a crash is 128 + n, named, with advice' '
+    job_run 139 -np 3 ./part crash && grep "^Rank 1 .* was killed by signal 11 (Seg" err &&
+    grep debugger err &&
+    job_run 139 --peers 2 -np 3 ./part crash && grep "^Rank 1 .* was killed by signal 11" err
+'
+
+test_expect_success 'a rank that goes without cpmp_end fails, also with code 0' '
+    job_run 1 -np 2 ./part leave 0 && grep "^Rank 0 .*exited without leaving the job" err &&
+    grep "MPI_Finalize or cpmp_end" err &&
+    job_run 6 -np 2 ./part leave 6 && grep "^Rank 0 .*exited with code 6" err
+'
+
+test_expect_success 'cpmp_abort: its text and its code' '
+    job_run 12 -np 3 ./part abort 12 && grep "no more apples" err &&
+    grep "^rank 1 .* ended the job with code 12" err &&
+    job_run 12 --peers 2 -np 3 ./part abort 12 && grep "no more apples" err &&
+    job_run 1 -np 3 ./part abort 0 && grep "no more apples" err
+'
+
+test_expect_success 'of many that abort one is told' '
+    job_run 4 -np 8 ./part abort-all 4 && has_lines 1 "no more apples" err &&
+    has_lines 1 "ended the job with code 4" err
+'
+
+test_expect_success 'a rank that is killed while it starts others' '
+    job_run 137 -np 2 sh -c "
+        test \$CPMP_RANK = 1 || exec tail -f /dev/null
+        (setsid tail -f /dev/null & setsid tail -f /dev/null) & kill -9 \$\$"
+'
+
+daemon='
+    echo "$(setsid sh -c "trap \"\" TERM HUP; exec tail -f /dev/null" >/dev/null 2>&1 & echo $!)"
+'
+test_expect_success 'daemons of ranks end with the job' '
+    job_run 0 -np 3 sh -c "$daemon" && has_lines 3 "^[0-9]" out &&
+    job_run 0 --peers 2 -np 3 sh -c "$daemon"
+'
+
+test_expect_success 'so do those that hold its output, or left by a double fork' '
+    job_run 0 -np 2 sh -c "setsid tail -f /dev/null & echo done" && has_lines 2 done out &&
+    job_run 0 -np 2 sh -c "( ( exec tail -f /dev/null ) & ) ; echo done" && has_lines 2 done out
+'
+
+test_expect_success 'the last words of a rank are not lost' '
+    job_run 0 -np 2 sh -c "seq 20000; echo last >&2" &&
+    test $(wc -l <out) = 40000 && has_lines 2 "^last\$" err &&
+    job_run 3 -np 1 sh -c "seq 20000; echo last >&2; exit 3" &&
+    test $(wc -l <out) = 20000 && has_lines 1 "^last\$" err &&
+    job_run 137 -np 1 sh -c "seq 20000; kill -9 \$\$" && test $(wc -l <out) = 20000
+'
+
+test_expect_success 'ranks that are stopped or say nothing are no failure' '
+    job_start -np 2 sh -c "echo \$\$; kill -STOP \$\$; echo on" && await has_lines 2 "^[0-9]" out &&
+    for pid in $(cat out); do
+        await sh -c "ps -o state= -p $pid | grep T" && kill -CONT $pid
+    done && job_ends 0 && has_lines 2 on out
+'
+
+test_expect_success 'many more ranks than cores' '
+    job_run 0 -np 200 sh -c "echo \$CPMP_RANK" && sort -n out >actual && seq 0 199 >expected &&
+    test_cmp expected actual &&
+    job_run 0 --oversubscribe -np 100 "$CPMP_EXAMPLES/hello" && test $(wc -l <out) = 100
+'
+
+# Debian asks for 1024 descriptors; a limit below what the job needs is said.
+test_expect_success 'more ranks than descriptors or processes is an error, not a hang' '
+    test_expect_code 1 env $job_mark sh -c "ulimit -n 200 && exec cpexec -np 300 hostname" 2>err &&
+    grep "could not be started" err && grep "ulimit" err && job_is_gone
+'
+
+test_done

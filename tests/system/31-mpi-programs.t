@@ -37,7 +37,9 @@ test_expect_success 'a program alone is a job of one rank' '
 test_expect_success 'requests, 1 rank' 'runs_well mpi_requests -np 1'
 test_expect_success 'requests, 4 ranks' 'runs_well mpi_requests -np 4'
 test_expect_success 'requests, 3 ranks on 3 peers' 'runs_well mpi_requests --peers 3 -np 3'
-test_expect_success 'requests, 5 ranks on unequal peers' 'runs_well mpi_requests --peers 3:2:1 -np 5'
+test_expect_success 'requests, 5 ranks on unequal peers' '
+    runs_well mpi_requests --peers 3:2:1 -np 5
+'
 
 test_expect_success 'communicators, 1 rank' 'runs_well mpi_comms -np 1'
 test_expect_success 'communicators, 2 ranks' 'runs_well mpi_comms -np 2'

@@ -162,7 +162,7 @@ distance(const double *a, const double *b, int count)
 int
 main(int argc, char **argv)
 {
-    int rows = argc > 1 ? atoi(argv[1]) : 4001, *counts, *places;
+    int rows = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4001, *counts, *places;
     struct matrix m;
 
     MPI_Init(&argc, &argv);

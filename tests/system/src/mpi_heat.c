@@ -160,7 +160,8 @@ serial_agrees(const double *plate, double change, int rows, int columns, int ste
         most = step(&all);
     for (int i = 0; i < rows; i++)
         same &= memcmp(plate + (size_t)i * (size_t)columns,
-                       all.now + (i + 1) * (columns + 2) + 1, sizeof(double) * (size_t)columns) == 0;
+                       all.now + (i + 1) * (columns + 2) + 1,
+                       sizeof(double) * (size_t)columns) == 0;
     free(all.now);
     free(all.next);
     return same && change == most;
@@ -169,8 +170,9 @@ serial_agrees(const double *plate, double change, int rows, int columns, int ste
 int
 main(int argc, char **argv)
 {
-    int rows = argc > 3 ? atoi(argv[1]) : 150, columns = argc > 3 ? atoi(argv[2]) : 230;
-    int steps = argc > 3 ? atoi(argv[3]) : 200;
+    int rows = argc > 3 ? (int)strtol(argv[1], NULL, 10) : 150;
+    int columns = argc > 3 ? (int)strtol(argv[2], NULL, 10) : 230;
+    int steps = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 200;
     double change = 0, sum = 0;
     struct block b;
     MPI_Datatype column;

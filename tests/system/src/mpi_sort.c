@@ -135,8 +135,8 @@ serial_agrees(const uint64_t *sorted, long count, uint64_t different)
 int
 main(int argc, char **argv)
 {
-    long keys_all = argc > 1 ? atol(argv[1]) : 200001;
-    uint64_t different = argc > 2 ? (uint64_t)atol(argv[2]) : 0;
+    long keys_all = argc > 1 ? strtol(argv[1], NULL, 10) : 200001;
+    uint64_t different = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
     int got, *counts, *places;
     long begin = 0, mine_count;
 

@@ -54,7 +54,7 @@ end(void)
 }
 
 /* Memory for `bytes` bytes, of which there is always one. */
-static void *
+static inline void *
 room_new(size_t bytes)
 {
     void *room = calloc(1, bytes + 1);

@@ -26,7 +26,8 @@ wrong(const unsigned char *buf, size_t bytes, unsigned seed)
 static void
 round_the_ring(void)
 {
-    static const size_t lengths[] = {0, 1, 63, 64, 4096, 8191, 8192, 8193, 65536, 65537, LONG_BYTES};
+    static const size_t lengths[] = {0,    1,    63,    64,    4096,      8191,
+                                     8192, 8193, 65536, 65537, LONG_BYTES};
     int next = (rank + 1) % size, before = (rank + size - 1) % size;
     unsigned char *out = malloc(LONG_BYTES), *in = malloc(LONG_BYTES);
 
@@ -138,7 +139,7 @@ main(int argc, char **argv)
     begin();
     if (argc > 2 && strcmp(argv[1], "abort") == 0) {
         if (rank == size / 2)
-            cpmp_abort(atoi(argv[2]), "no more apples");
+            cpmp_abort((int)strtol(argv[2], NULL, 10), "no more apples");
         cpmp_recv(&size, sizeof(size), rank, 0, NULL);  /* never comes */
     }
     CHECK(rank >= 0 && rank < size && cpmp_peer() >= 0 && cpmp_peer() < cpmp_peers());

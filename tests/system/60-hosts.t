@@ -156,7 +156,7 @@ test_expect_success 'when the launcher is killed, nothing is left on the other h
 # The last one: the wire is not mended.
 test_expect_success 'a cut wire ends busy jobs and idle ones, each with the reason' '
     job_start busy ./mpi_traffic for-ever && busy=$job &&
-    job_start idle sh -c "echo under way; exec tail -f /dev/null" && idle=$job &&
+    job_start idle ./mpi_traffic then-wait && idle=$job &&
     await grep -q "under way" busy.out && await grep -q "under way" idle.out &&
     on_far ip link set far0 down &&
     ends_with 1 $busy && ends_with 1 $idle &&

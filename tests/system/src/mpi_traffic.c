@@ -6,6 +6,7 @@
  *
  *   mpi_traffic ROUNDS
  *   mpi_traffic for-ever    rank 0 says "under way" after the first round, and there is no last one
+ *   mpi_traffic then-wait   rank 0 says so, and all wait for a message that never comes
  */
 #include "check.h"
 
@@ -142,7 +143,8 @@ main(int argc, char **argv)
     begin(&argc, &argv);
     CHECK(argc == 2);
     int for_ever = strcmp(argv[1], "for-ever") == 0;
-    uint64_t rounds = for_ever ? UINT64_MAX : strtoull(argv[1], NULL, 10);
+    int then_wait = strcmp(argv[1], "then-wait") == 0;
+    uint64_t rounds = for_ever ? UINT64_MAX : then_wait ? 1 : strtoull(argv[1], NULL, 10);
     size_t each = (size_t)size * EACH;
     struct message *in = calloc(each, sizeof(*in)), *out = calloc(each, sizeof(*out));
     MPI_Request *requests = calloc(2 * each, sizeof(MPI_Request));
@@ -150,11 +152,13 @@ main(int argc, char **argv)
     CHECK(in != NULL && out != NULL && requests != NULL);
     for (uint64_t round = 0; round < rounds; round++) {
         exchange(round, in, out, requests);
-        if (for_ever && round == 0 && rank == 0) {
+        if ((for_ever || then_wait) && round == 0 && rank == 0) {
             printf("under way\n");
             fflush(stdout);
         }
     }
+    if (then_wait)
+        MPI_Recv(NULL, 0, MPI_BYTE, (rank + 1) % size, 4711, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     free(requests);
     free(out);
     free(in);

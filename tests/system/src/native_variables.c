@@ -414,7 +414,8 @@ launcher_pid(void)
 }
 
 /* Rank 0 looks at the variable after rank 1 has died in the midst of its change, while the launcher
- * stands still, so that the job goes on. Nothing is checked before the launcher runs again. */
+ * stands still, so that the job goes on. The launcher ends it at once when it runs again: rank 0
+ * speaks before that, and checks nothing, as its own end would leave the launcher standing. */
 static void
 survive(cpmp_var *var)
 {
@@ -433,11 +434,12 @@ survive(cpmp_var *var)
     errors += cpmp_var_fetch_add(var, 1, NULL) != CPMP_OK;
     errors += cpmp_var_read(var, &after, &later) != CPMP_OK;
     errors += cpmp_recv(&woken, sizeof(woken), 2, 3, NULL) != CPMP_OK;
-    kill(launcher, SIGCONT);
-    CHECK(errors == 0 && value == 41 && version == 1);
-    CHECK(after == 42 && later == 2 && woken == 42);
-    printf("the old value, and no lock\n");
+    errors += value != 41 || version != 1 || after != 42 || later != 2 || woken != 42;
+    if (errors == 0)
+        printf("the old value, and no lock\n");
     fflush(stdout);
+    kill(launcher, SIGCONT);
+    CHECK(errors == 0);
 }
 
 static void

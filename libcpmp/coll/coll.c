@@ -17,9 +17,10 @@ run(enum cpi_coll_kind kind, const struct cpi_coll_args *a, size_t bytes,
     struct cpi_request **request_p)
 {
     struct cpi_schedule *schedule;
+    int error;
 
-    if (!request_p && !cpi_coll_forced(kind) && cpi_slots_run(kind, a, bytes))
-        return CPMP_OK;
+    if (!request_p && !cpi_coll_forced(kind) && cpi_slots_run(kind, a, bytes, &error))
+        return error;
     schedule = cpi_schedule_new(a->comm);
     if (!schedule)
         return CPMP_ENOMEM;

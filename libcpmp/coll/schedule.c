@@ -109,6 +109,12 @@ cpi_schedule_new(struct cpi_comm *comm)
     return schedule;
 }
 
+void
+cpi_schedule_skip(struct cpi_comm *comm)
+{
+    comm->coll_sequence++;
+}
+
 static void
 kept_put(struct kept *kept)
 {

@@ -29,6 +29,9 @@ struct cpi_schedule;
 /* A schedule in `comm` under a tag of its own; NULL without memory. */
 struct cpi_schedule *cpi_schedule_new(struct cpi_comm *comm);
 
+/* For a rank that has no part in a collective for which others of `comm` have schedules. */
+void cpi_schedule_skip(struct cpi_comm *comm);
+
 /* A buffer as long as the schedule lives, aligned to 64; `bytes` may be 0. */
 void *cpi_schedule_buffer(struct cpi_schedule *schedule, size_t bytes);
 

@@ -13,8 +13,8 @@
 enum where { ANYWHERE, CROWDED, HOSTS };
 
 /* A row holds for communicators of at least `ranks_min` ranks and data of at most `bytes_max`. The
- * first row of a kind that holds is taken; the last row of each kind holds always. Short data on
- * one host does not come here: slots.h. */
+ * first row of a kind that holds is taken; the last row of each kind holds always. Short data in
+ * blocking collectives does not come here, but for a few kinds on several hosts: slots.h. */
 struct row {
     enum cpi_coll_kind kind;
     enum where where;

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cpmp.h>
+
 #include "coll/fold.h"
-#include "coll/slots_round.h"
+#include "coll/slots_hosts.h"
 #include "p2p/engine.h"
 #include "type/pack.h"
 
@@ -392,16 +394,29 @@ run_kind(enum cpi_coll_kind kind, struct cpi_slots *slots, const struct cpi_coll
     }
 }
 
-bool
-cpi_slots_run(enum cpi_coll_kind kind, const struct cpi_coll_args *a, size_t bytes)
+void
+cpi_slots_bcast(struct cpi_slots *slots, const struct cpi_coll_args *a, size_t bytes)
 {
+    run_kind(CPI_COLL_BCAST, slots, a, bytes);
+}
+
+bool
+cpi_slots_run(enum cpi_coll_kind kind, const struct cpi_coll_args *a, size_t bytes, int *error_p)
+{
+    bool one_host = a->comm->hosts == 1;
     struct cpi_slots *slots;
 
-    if (a->comm->hosts != 1 || (bytes == 0 && kind != CPI_COLL_BARRIER) || !fits(kind, a, bytes))
+    if (bytes == 0 && kind != CPI_COLL_BARRIER)
+        return false;
+    if (one_host ? !fits(kind, a, bytes) : !cpi_hosts_fit(kind, a, bytes))
         return false;
     slots = cpi_slots_of(a->comm);
     if (!slots)
         return false;
-    run_kind(kind, slots, a, bytes);
+    *error_p = CPMP_OK;
+    if (one_host)
+        run_kind(kind, slots, a, bytes);
+    else
+        *error_p = cpi_hosts_run(kind, slots, a, bytes);
     return true;
 }

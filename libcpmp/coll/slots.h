@@ -4,7 +4,7 @@
 
 /*
  * Short collectives on one host, through memory that all ranks see: no message, no matching, no
- * tree.
+ * tree. On several hosts, the part of them that ranks of one host play: slots_hosts.h.
  *
  * Each rank has two slots per communicator (contexts below CPI_COLL_CONTEXTS), used in turn: round
  * n has parity n & 1. A rank writes only to its own slot. The first rank's slots hold the words of
@@ -40,9 +40,9 @@
 #include "coll/args.h"
 #include "coll/select.h"
 
-/* Runs the collective through the slots, if it is short enough and all ranks of the communicator
- * live here. False, with nothing done: take another way. All ranks of a communicator get the same
- * answer. */
-bool cpi_slots_run(enum cpi_coll_kind kind, const struct cpi_coll_args *args, size_t bytes);
+/* Runs the collective through the slots, if it is short enough, with *error_p as its result. False,
+ * with nothing done: take another way. All ranks of a communicator get the same answer. */
+bool cpi_slots_run(enum cpi_coll_kind kind, const struct cpi_coll_args *args, size_t bytes,
+                   int *error_p);
 
 #endif

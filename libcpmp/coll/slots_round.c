@@ -36,6 +36,7 @@ detach(struct cpi_comm *comm)
 
     if (slots->usable)
         atomic_fetch_sub(&slots->control[0]->attached, 1);
+    free(slots->hosts);
     free(slots);
     comm->coll = NULL;
 }
@@ -85,9 +86,10 @@ attach(struct cpi_comm *comm, struct cpi_slots *slots)
     bool quiet;
 
     for (int i = 0; i < slots->size; i++)
-        slots->payloads[i] = slot_of(comm, i) + CPI_SLOT_HEAD_BYTES;
-    slots->control[0] = (struct cpi_slot_control *)slot_of(comm, 0);
-    slots->control[1] = (struct cpi_slot_control *)(slot_of(comm, 0) + CPI_COLL_SLOT_BYTES);
+        slots->payloads[i] = slot_of(comm, comm->local_ranks[i]) + CPI_SLOT_HEAD_BYTES;
+    slots->control[0] = (struct cpi_slot_control *)slot_of(comm, comm->leader);
+    slots->control[1] = (struct cpi_slot_control *)(slot_of(comm, comm->leader) +
+                                                    CPI_COLL_SLOT_BYTES);
     quiet = is_quiet(slots, last_attached[id]);
     if (quiet && slots->rank == 0)
         reset(slots);
@@ -98,6 +100,48 @@ attach(struct cpi_comm *comm, struct cpi_slots *slots)
         atomic_store(&slots->control[0]->attached, 0);
 }
 
+static uint32_t
+peer_of(const struct cpi_comm *comm, int rank)
+{
+    return cpi_engine.segment.places[cpi_comm_to_world(comm, rank)].peer;
+}
+
+/* Numbers the hosts and lists the ranks of each. */
+static void
+hosts_fill(struct cpi_slots_hosts *hosts, const struct cpi_comm *comm)
+{
+    int used = 0;
+
+    for (int i = 0; i < comm->size; i++)
+        hosts->host_of[i] = -1;
+    for (int first = 0; first < comm->size; first++) {
+        if (hosts->host_of[first] >= 0)
+            continue;
+        hosts->starts[hosts->count] = used;
+        for (int i = first; i < comm->size; i++)
+            if (peer_of(comm, i) == peer_of(comm, first))
+                hosts->host_of[i] = hosts->count, hosts->members[used++] = i;
+        hosts->count++;
+    }
+    hosts->starts[hosts->count] = used;
+    hosts->mine = hosts->host_of[comm->rank];
+}
+
+static struct cpi_slots_hosts *
+hosts_new(const struct cpi_comm *comm)
+{
+    size_t numbers = 2 * (size_t)comm->size + (size_t)comm->hosts + 1;
+    struct cpi_slots_hosts *hosts = calloc(1, sizeof(*hosts) + numbers * sizeof(int));
+
+    if (!hosts)
+        return NULL;
+    hosts->host_of = (int *)(hosts + 1);
+    hosts->members = hosts->host_of + comm->size;
+    hosts->starts = hosts->members + comm->size;
+    hosts_fill(hosts, comm);
+    return hosts;
+}
+
 struct cpi_slots *
 cpi_slots_of(struct cpi_comm *comm)
 {
@@ -105,13 +149,15 @@ cpi_slots_of(struct cpi_comm *comm)
 
     if (slots)
         return slots->usable ? slots : NULL;
-    if (comm->hosts != 1 || comm->size == 1 || comm->context / 2 >= CPI_COLL_CONTEXTS)
+    if (comm->size == comm->hosts || comm->context / 2 >= CPI_COLL_CONTEXTS)
         return NULL;
-    slots = calloc(1, sizeof(*slots) + (size_t)comm->size * sizeof(char *));
-    if (!slots)
+    slots = calloc(1, sizeof(*slots) + (size_t)comm->local_size * sizeof(char *));
+    if (slots && comm->hosts > 1)
+        slots->hosts = hosts_new(comm);
+    if (!slots || (comm->hosts > 1 && !slots->hosts))
         cpi_engine_abort(1, "out of memory for a communicator's slots");
-    slots->size = comm->size;
-    slots->rank = comm->rank;
+    slots->size = comm->local_size;
+    slots->rank = comm->local_rank;
     comm->coll = slots;
     comm->coll_free = detach;
     attach(comm, slots);

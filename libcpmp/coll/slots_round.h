@@ -38,10 +38,21 @@ struct cpi_slot_control {
 
 _Static_assert(sizeof(struct cpi_slot_control) <= CPI_SLOT_HEAD_BYTES, "the head fits");
 
-/* A communicator's slots, as one rank sees them; comm->coll. */
+/* Where the ranks of a communicator on several peers are. Hosts are numbered by their first rank;
+ * `members` has the ranks of host 0, then of host 1, …, each in rank order. */
+struct cpi_slots_hosts {
+    int count, mine;
+    int *starts;  /* [count + 1] in `members` */
+    int *host_of; /* [comm size] */
+    int *members; /* [comm size] */
+};
+
+/* A communicator's slots on this host, as one rank sees them; comm->coll. Size and rank are those
+ * among the ranks here, which are all ranks when there is one host. */
 struct cpi_slots {
     bool usable;
     int size, rank;
+    struct cpi_slots_hosts *hosts; /* NULL: one host */
     uint32_t round;       /* the next one */
     uint32_t full[2];     /* by parity: `arrived` when all have come, in the last round there */
     enum cpi_round_kind kinds[2];

@@ -48,11 +48,14 @@ test_expect_success 'communicators, 7 ranks on 3 peers' 'runs_well mpi_comms --p
 
 test_expect_success 'names of MPI-1' 'runs_well mpi_old -np 2'
 
-for n in 1 2 3 4 7; do
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do
     test_expect_success "collectives, $n ranks" "runs_well mpi_collectives -np $n"
 done
 test_expect_success 'collectives, 5 ranks on 3 peers' 'runs_well mpi_collectives --peers 3 -np 5'
 test_expect_success 'collectives, 8 ranks on 2 peers' 'runs_well mpi_collectives --peers 2 -np 8'
+test_expect_success 'collectives, 17 ranks on unequal peers' '
+    runs_well mpi_collectives --peers 3:2:1 -np 17
+'
 
 for n in 1 3 8; do
     test_expect_success "many collectives at once, $n ranks" "runs_well mpi_async -np $n"

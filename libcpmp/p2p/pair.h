@@ -85,6 +85,7 @@ struct cpi_engine_state {
     size_t eager_max, eager_max_remote;
     uint64_t credit_bytes;
     uint64_t spin_since_ns;
+    unsigned woken_soon, brief_waits, yields;   /* wait.c: of a rank that shares its core */
     bool wait_two_works;
     unsigned granted;                   /* long messages under way from other peers */
     struct cpi_pair *pairs;             /* [world] */

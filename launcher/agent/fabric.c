@@ -214,6 +214,7 @@ fabric_start(struct fabric *fabric, const char *listen, char *why)
         result = buffers_open(fabric, &step);
     if (result == 0)
         result = listener_open(fabric, &step);
+    door_snapshot_unpace(&snapshot);
     door_snapshot_seal(&snapshot);
     return result == 0 ? CPMP_OK : open_failed(fabric, step, result, why);
 }

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plat/plat.h"
 
@@ -51,12 +52,16 @@ door_snapshot_take(struct door_snapshot *snapshot)
     descriptors_visit(snapshot_add, snapshot);
 }
 
+static bool
+is_newer(const struct door_snapshot *snapshot, int fd)
+{
+    return (unsigned)fd < DOOR_FDS_MAX && (snapshot->bits[fd / 64] >> (fd % 64) & 1) == 0;
+}
+
 static void
 descriptor_seal(int fd, void *arg)
 {
-    const struct door_snapshot *snapshot = arg;
-
-    if ((unsigned)fd < DOOR_FDS_MAX && (snapshot->bits[fd / 64] >> (fd % 64) & 1) == 0)
+    if (is_newer(arg, fd))
         cpi_fd_close_on_exec(fd);
 }
 
@@ -188,6 +193,47 @@ door_claim(struct door *door, const struct sockaddr *from)
     }
 }
 
+/* --- pacing --- */
+
+#define SITE_US        2000u  /* round trips within one site take less */
+#define CONGESTION_MAX 16u
+
+static void
+descriptor_unpace(int fd, void *arg)
+{
+    char name[CONGESTION_MAX] = "";
+    socklen_t bytes = sizeof(name);
+
+    if (!is_newer(arg, fd) || getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &bytes) != 0 ||
+        strncmp(name, "bbr", 3) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
+void
+door_snapshot_unpace(const struct door_snapshot *snapshot)
+{
+    descriptors_visit(descriptor_unpace, (void *)snapshot);
+}
+
+/* A connection to another site gets what a fresh socket has. */
+static void
+pace_as_usual(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t bytes = sizeof(info), name_bytes = CONGESTION_MAX;
+    char name[CONGESTION_MAX] = "";
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0 || info.tcpi_rtt < SITE_US)
+        return;
+    int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fresh >= 0 && getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, name, &name_bytes) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strnlen(name, CONGESTION_MAX));
+    if (fresh >= 0)
+        close(fresh);
+}
+
 /* --- silence --- */
 
 #define PROBES 4  /* of an idle connection, within its limit */
@@ -215,6 +261,7 @@ descriptor_limit_silence(int fd, void *arg)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &interval_s, sizeof(interval_s));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+    pace_as_usual(fd);
     silence->fd = fd;
 }
 

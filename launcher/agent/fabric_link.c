@@ -69,7 +69,8 @@ link_lose_at(struct fabric_link *link, int error, const char *step, int result)
 /* --- connecting --- */
 
 static int
-endpoint_connect(struct fabric_link *link, const char **step)
+endpoint_connect(struct fabric_link *link, const struct door_snapshot *snapshot,
+                 const char **step)
 {
     struct fabric *fabric = link->fabric;
     struct fi_info *info = fabric->library->dupinfo(fabric->info);
@@ -82,6 +83,7 @@ endpoint_connect(struct fabric_link *link, const char **step)
     fabric->library->freeinfo(info);
     if (result != 0)
         return result;
+    door_snapshot_unpace(snapshot);
     *step = "fi_connect";
     result = fi_connect(link->ep, &link->address, &link->hello, sizeof(link->hello));
     if (result != 0) {
@@ -115,7 +117,7 @@ link_connect(struct fabric_link *link)
     link->hello.attempt = ++fabric->attempt;
     door_snapshot_take(&snapshot);
     int result = hello_make(fabric->library, fabric->key, NULL, &link->hello) == CPMP_OK
-                     ? endpoint_connect(link, &step) : -FI_EIO;
+                     ? endpoint_connect(link, &snapshot, &step) : -FI_EIO;
     door_snapshot_seal(&snapshot);
     if (result == 0)
         link_enter(link, LINK_CONNECTING);

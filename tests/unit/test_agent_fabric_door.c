@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -299,6 +300,46 @@ a_replayed_hello_gets_nowhere(void **state)
     close(second);
 }
 
+static int
+bbr_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(fd >= 0);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static bool
+is_bbr(int fd)
+{
+    char name[16] = "";
+    socklen_t bytes = sizeof(name);
+
+    assert_int_equal(0, getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &bytes));
+    return strcmp(name, "bbr") == 0;
+}
+
+static void
+new_sockets_do_not_pace(void **state)
+{
+    struct door_snapshot snapshot;
+    int older = bbr_socket();
+
+    (void)state;
+    if (older < 0)
+        skip();  /* a system without BBR has nothing to turn off */
+    door_snapshot_take(&snapshot);
+    int newer = bbr_socket();
+    door_snapshot_unpace(&snapshot);
+    assert_true(is_bbr(older));
+    assert_false(is_bbr(newer));
+    close(older);
+    close(newer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, peer_setup, peer_teardown)
 
 int
@@ -314,6 +355,7 @@ main(void)
         TEST(strangers_are_dropped_and_counted_and_hold_nobody_up),
         TEST(who_stays_silent_is_shut_out_in_time),
         TEST(a_replayed_hello_gets_nowhere),
+        cmocka_unit_test(new_sockets_do_not_pace),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "agent/router_state.h"
+#include "agent/router_direct.h"
 #include "plat/plat.h"
 
 #define SPIN_NS       20000u    /* one to two times what waking from epoll costs */
@@ -60,10 +60,12 @@ memory_get(struct router *router)
 {
     router->sources = calloc(router->local + 1, sizeof(router->sources[0]));
     router->sinks = calloc(router->local + 1, sizeof(router->sinks[0]));
+    router->reaches = calloc(router->local + 1, sizeof(router->reaches[0]));
     router->incarnations = calloc(router->world, sizeof(router->incarnations[0]));
     router->scratch = aligned_alloc(CPI_FRAME_ALIGN, cpi_frame_stride(router->frame_max));
     router->links = calloc(router->peers, sizeof(router->links[0]));
-    if (router->sources == NULL || router->sinks == NULL || router->incarnations == NULL ||
+    if (router->sources == NULL || router->sinks == NULL ||
+        router->reaches == NULL || router->incarnations == NULL ||
         router->scratch == NULL || router->links == NULL)
         return CPMP_ENOMEM;
     for (uint32_t peer = 0; peer < router->peers; peer++) {
@@ -147,6 +149,7 @@ router_open(struct router **router_p, const struct router_config *config)
         return error;
     }
     ranks_set(router);
+    router_direct_on(router);
     if (router->fabric != NULL)
         fabric_on(router->fabric, &events, router);
     kick(router);  /* ranks may have been faster */
@@ -190,9 +193,12 @@ router_close(struct router *router)
     awake_count(router, false);
     for (uint32_t local = 0; router->sinks != NULL && local < router->local; local++)
         router_queue_release(&router->sinks[local].backlog);
+    for (uint32_t local = 0; router->reaches != NULL && local < router->local; local++)
+        router_forget(router, local);
     for (uint32_t peer = 0; router->links != NULL && peer < router->peers; peer++) {
         router_queue_release(&router->links[peer].waiting);
         free(router->links[peer].copies);
+        free(router->links[peer].cargoes);
     }
     if (router->timer_fd >= 0)
         close(router->timer_fd);
@@ -201,6 +207,7 @@ router_close(struct router *router)
     free(router->scratch);
     free(router->incarnations);
     free(router->links);
+    free(router->reaches);
     free(router->sinks);
     free(router->sources);
     free(router);
@@ -429,7 +436,8 @@ router_is_drained(struct router *router)
 {
     for (uint32_t peer = 0; router->links != NULL && peer < router->peers; peer++) {
         const struct router_link *link = &router->links[peer];
-        if (link->waiting.first != NULL || (link->open != NULL && link->open->bytes > 0))
+        if (link->waiting.first != NULL || link->hauls != NULL ||
+            (link->open != NULL && link->open->bytes > 0))
             return false;
     }
     return router->counts.backlog_bytes == 0 && sources_are_empty(router) && !slots_busy(router);

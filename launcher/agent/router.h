@@ -95,6 +95,9 @@ void router_run(struct router *router);
 int router_send_to_rank(struct router *router, uint32_t world_rank, const struct cpi_frame *frame);
 int router_send_to_agent(struct router *router, uint32_t peer, const struct cpi_frame *frame);
 
+/* Local rank `local` has ended: its memory is not touched any more. */
+void router_forget(struct router *router, uint32_t local);
+
 /* Is everything that local ranks and handlers sent on its way out, and all that came in its ring?
  * */
 bool router_is_drained(struct router *router);

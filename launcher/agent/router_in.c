@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/router_state.h"
+#include "agent/router_direct.h"
 
 #include <assert.h>
 #include <string.h>
@@ -131,13 +131,24 @@ router_sinks_notify(struct router *router)
 
 /* --- from connections --- */
 
+/* Frames that never leave their host. */
+static inline bool
+is_between_rank_and_agent(unsigned kind)
+{
+    return kind == CPI_FRAME_REACH || kind == CPI_FRAME_LAND || kind == CPI_FRAME_HAUL ||
+           kind == CPI_FRAME_MOVED;
+}
+
 /* May this frame come from `peer`? Its form has been checked. */
 static inline bool
 frame_belongs(const struct router *router, uint32_t peer, const struct cpi_frame *frame)
 {
     const struct cpi_place *places = router->segment->places;
 
-    if (frame->size > router->frame_max)
+    if (frame->kind == CPI_FRAME_CARGO)
+        return frame->dest == CPI_RANK_AGENT && frame->source != CPI_RANK_AGENT &&
+               places[frame->source].peer == peer;
+    if (frame->size > router->frame_max || is_between_rank_and_agent(frame->kind))
         return false;
     if (frame->source != CPI_RANK_AGENT && places[frame->source].peer != peer)
         return false;
@@ -176,7 +187,11 @@ frames_deliver(struct router *router, uint32_t peer, const struct cpi_batch *bat
         if (!frame_is_current(router, frame))
             continue;
         if (frame->dest == CPI_RANK_AGENT) {
-            router_handle(router, peer, frame);
+            error = frame->kind == CPI_FRAME_CARGO ? router_cargo_take(router, frame) : CPMP_OK;
+            if (error != CPMP_OK)
+                return error;
+            if (frame->kind != CPI_FRAME_CARGO)
+                router_handle(router, peer, frame);
             continue;
         }
         error = router_sink_put(router, router->segment->places[frame->dest].local, peer, frame);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/router_state.h"
+#include "agent/router_direct.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -54,8 +54,8 @@ slot_reset(struct router *router, struct router_slot *slot)
     slot->batch.run_count = slot->batch.frames = 0;
 }
 
-static struct router_slot *
-slot_free(struct router_link *link)
+struct router_slot *
+router_slot_free(struct router_link *link)
 {
     for (uint32_t i = 0; i < ROUTER_SLOTS; i++)
         if (!link->slots[i].busy && &link->slots[i] != link->open)
@@ -114,7 +114,7 @@ slot_with_room(struct router *router, struct router_link *link, const void *star
 {
     for (;;) {
         if (link->open == NULL)
-            link->open = slot_free(link);
+            link->open = router_slot_free(link);
         if (link->open == NULL)
             return NULL;
         if (slot_has_room(link->open, start, stride))
@@ -134,6 +134,17 @@ slot_append(struct router_link *link, struct router_slot *slot, void *start, siz
     slot->bytes += (uint32_t)stride;
     slot->batch.frames++;
     link->queued += stride;
+}
+
+void
+router_slot_cargo(struct router *router, struct router_link *link, struct router_slot *slot,
+                  struct cpi_frame *frame)
+{
+    slot_append(link, slot, frame, cpi_frame_stride(frame->size));
+    if (slot_send(router, link, slot))
+        return;
+    router_cargo_release(link, slot);  /* the connection is about to be lost */
+    slot_reset(router, slot);
 }
 
 static bool
@@ -379,13 +390,11 @@ link_flush(struct router *router, struct router_link *link)
     if (open != NULL && open->bytes > 0) {
         if (fabric_in_flight(router->fabric, link->peer) == 0 || open->bytes >= ROUTER_EAGER_BYTES)
             moved |= slot_send(router, link, open);
-        return moved;
-    }
-    if (link_grant_due(link)) {
-        struct router_slot *slot = open ? open : slot_free(link);
+    } else if (link_grant_due(link)) {
+        struct router_slot *slot = open ? open : router_slot_free(link);
         moved |= slot != NULL && slot_send(router, link, slot);
     }
-    return moved;
+    return router_cargo_send(router, link) || moved;
 }
 
 bool
@@ -410,7 +419,9 @@ router_link_up(void *arg, uint32_t peer)
     assert(!link->up && link->open == NULL);
     if (link->copies == NULL)
         link->copies = malloc(ROUTER_SLOTS * ROUTER_COPY_BYTES + CPI_FRAME_ALIGN);
-    if (link->copies == NULL) {
+    if (link->cargoes == NULL)
+        link->cargoes = aligned_alloc(CPI_FRAME_ALIGN, ROUTER_CARGOES * ROUTER_CARGO_BYTES);
+    if (link->copies == NULL || link->cargoes == NULL) {
         fabric_disconnect(router->fabric, peer);
         router_link_lost(router, peer, CPMP_ENOMEM, "out of memory for a connection");
         return;
@@ -422,7 +433,7 @@ router_link_up(void *arg, uint32_t peer)
     link->epoch++;
     link->queued = link->granted = link->received = link->advertised = link->backlog_bytes = 0;
     /* The first grant, and of the connecting side the proof. */
-    slot_send(router, link, slot_free(link));
+    slot_send(router, link, router_slot_free(link));
 }
 
 void
@@ -432,7 +443,7 @@ router_link_sent(void *arg, uint32_t peer, struct fabric_batch *batch)
     struct router_slot *slot = CPI_CONTAINER(batch, struct router_slot, batch);
 
     assert(slot->busy && slot != router->links[peer].open);
-    (void)peer;
+    router_cargo_release(&router->links[peer], slot);
     slot_reset(router, slot);
 }
 
@@ -454,6 +465,7 @@ router_link_lost(void *arg, uint32_t peer, int error, const char *why)
         router_queue_drop(&link->waiting);
         router->counts.frames_dropped++;
     }
+    router_link_hauls_drop(router, link);
     if (router->events.lost != NULL)
         router->events.lost(router->arg, peer, error, why);
 }

@@ -72,11 +72,15 @@ struct router_sink {
     struct router_queue backlog;
 };
 
+struct router_direct;
+struct router_reach;
+
 struct router_slot {
     struct fabric_batch batch;
     bool busy;           /* handed to the fabric */
     uint32_t bytes;      /* of frames */
     uint32_t copied;     /* of them, in `copy` */
+    uint32_t cargo;      /* number of its part of link->cargoes, from 1; 0: it holds none */
     uint32_t hold_count;
     struct {
         struct router_source *source;
@@ -97,6 +101,9 @@ struct router_link {
     struct router_queue waiting;  /* frames of handlers that found no room */
     struct router_slot slots[ROUTER_SLOTS];
     char *copies;
+    char *cargoes;                /* ROUTER_CARGOES of ROUTER_CARGO_BYTES */
+    uint32_t cargoes_used;        /* a bit each */
+    struct router_direct *hauls, *hauls_last;
 };
 
 struct router_handler {
@@ -123,6 +130,7 @@ struct router {
     struct router_handler handlers[CPI_FRAME_KIND_END];
     struct router_source *sources;     /* [local] */
     struct router_sink *sinks;         /* [local] */
+    struct router_reach *reaches;      /* [local] */
     struct router_link *links;         /* [peers]; without a fabric none is ever up */
     uint16_t *incarnations;            /* [world] the highest seen */
     struct cpi_frame *scratch;         /* frame_max bytes: a frame for a handler */
@@ -146,6 +154,13 @@ int router_link_send(struct router *router, uint32_t peer, const struct cpi_fram
 
 /* What the link may be granted now. */
 uint64_t router_link_grant(const struct router_link *link);
+
+/* A slot that is neither open nor under way, or NULL. */
+struct router_slot *router_slot_free(struct router_link *link);
+
+/* Sends a frame of cargo in `slot`, which holds the room it is in. */
+void router_slot_cargo(struct router *router, struct router_link *link, struct router_slot *slot,
+                       struct cpi_frame *frame);
 
 /* --- router_in.c --- */
 

@@ -112,8 +112,10 @@ traffic_start(struct traffic *traffic, uv_loop_t *loop, struct control_stream *s
 void
 traffic_forget(struct traffic *traffic, uint32_t rank)
 {
-    if (traffic->services != NULL)
-        services_forget(traffic->services, rank);
+    if (traffic->services == NULL)
+        return;
+    services_forget(traffic->services, rank);
+    router_forget(traffic->router, traffic->job->segment.places[rank].local);
 }
 
 bool

@@ -216,3 +216,16 @@ descendants_list(char *text, size_t text_bytes)
     free(table.rows);
     return count;
 }
+
+bool
+descendants_have(pid_t pid)
+{
+    struct process process;
+
+    while (pid > 1 && process_read(pid, &process)) {
+        pid = process.parent;
+        if (pid == getpid())
+            return true;
+    }
+    return false;
+}

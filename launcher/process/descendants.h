@@ -9,6 +9,7 @@
  * there, wait for children, and again, until waiting says that there are none (ECHILD).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,5 +21,8 @@ size_t descendants_signal(int signal, pid_t spare, char *refused, size_t refused
 
 /* Names the living descendants, as `refused` above. Returns how many there are. */
 size_t descendants_list(char *text, size_t text_bytes);
+
+/* Is the living process `pid` one of them? */
+bool descendants_have(pid_t pid);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p2p/direct.h"
 #include "plat/plat.h"
 
 #define EAGER_BYTES_MAX        (8u << 10)
@@ -110,6 +111,7 @@ cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *ho
         return error;
     atomic_store(&block->pid, (uint32_t)cpi_process_id());
     cpi_process_allow_read();
+    cpi_direct_init();
     if (host != NULL && atomic_exchange(&block->counted, 1) == 0)
         atomic_fetch_add(&host->awake, 1);
     return CPMP_OK;
@@ -214,7 +216,7 @@ cpi_engine_end(void)
     unsigned round = 0;
 
     assert(cpi_state.active);
-    while (discard_for_ended(), !cpi_list_empty(&cpi_state.busy))
+    while (discard_for_ended(), !cpi_list_empty(&cpi_state.busy) || cpi_state.hauls > 0)
         cpi_engine_rest(&round);
     atomic_store(&cpi_engine.segment.ranks[cpi_engine.local].stage, CPI_RANK_ENDED);
     writers_wake();

@@ -32,6 +32,7 @@ enum {
     CPI_STAGE_POSTED,   /* receive: in matching */
     CPI_STAGE_STREAM,   /* receive: takes the rest of an eager message */
     CPI_STAGE_GRANT,    /* receive: matched, CTS held back until others are done */
+    CPI_STAGE_HAUL,     /* send: the agent takes it */
     CPI_STAGE_DONE
 };
 
@@ -88,6 +89,7 @@ struct cpi_engine_state {
     unsigned woken_soon, brief_waits, yields;   /* wait.c: of a rank that shares its core */
     bool wait_two_works;
     unsigned granted;                   /* long messages under way from other peers */
+    unsigned hauls;                     /* sends in CPI_STAGE_HAUL */
     struct cpi_pair *pairs;             /* [world] */
     struct cpi_pair agent;
     struct cpi_source *sources;         /* [local + 1] */
@@ -140,6 +142,8 @@ void cpi_send_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame);
 /* --- steps of receives (recv.c) --- */
 void cpi_recv_begin(struct cpi_request *request);
 void cpi_receive_finish(struct cpi_request *request);
+/* The same for a long message from another peer. */
+void cpi_receive_finish_long(struct cpi_request *request);
 /* EAGER, MORE, RTS, DATA. */
 void cpi_recv_on_frame(struct cpi_pair *pair, const struct cpi_frame *frame);
 

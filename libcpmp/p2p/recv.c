@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "p2p/copy.h"
+#include "p2p/direct.h"
 #include "p2p/p2p.h"
 #include "plat/plat.h"
 
@@ -63,7 +64,8 @@ clear_to_send(struct cpi_pair *pair, struct cpi_request *request)
 
     request->stage = CPI_STAGE_DATA;
     cpi_state.granted += pair->remote;
-    cpi_control_send(pair, CPI_FRAME_CTS, 0, request->other, &cts, sizeof(cts));
+    bool direct = cpi_direct_land(pair, request);
+    cpi_control_send(pair, CPI_FRAME_CTS, direct, request->other, &cts, sizeof(cts));
 }
 
 static void
@@ -107,6 +109,13 @@ grant_next(void)
                &(struct cpi_memory_offer){0});
 }
 
+void
+cpi_receive_finish_long(struct cpi_request *request)
+{
+    cpi_receive_finish(request);
+    grant_next();
+}
+
 static void
 on_data(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
@@ -117,12 +126,13 @@ on_data(struct cpi_pair *pair, const struct cpi_frame *frame)
         (uint32_t)request->status.source != pair->world_rank ||
         frame->length != request->offset || part > request->limit - request->offset)
         cpi_engine_fail("data came for a receive that is not under way");
+    cpi_direct_unland(request);
     cpi_payload_write(&request->payload, request->offset, frame + 1, part);
     request->offset += part;
-    if (request->offset == request->limit) {
+    if (request->offset == request->limit && pair->remote) {
+        cpi_receive_finish_long(request);
+    } else if (request->offset == request->limit) {
         cpi_receive_finish(request);
-        if (pair->remote)
-            grant_next();
     } else if (pair->remote && request->offset - request->acked >= ACK_BYTES) {
         request->acked = request->offset;
         cpi_control_send(pair, CPI_FRAME_ACK, request->offset, request->other, NULL, 0);

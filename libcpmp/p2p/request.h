@@ -89,7 +89,8 @@ struct cpi_request {
     bool active;               /* false: a persistent request between its rounds */
     volatile bool done;
     bool shared;               /* of all sends that were done at once: not to be changed or owned */
-    uint8_t way;               /* receive: enum cpi_copy_way, */
+    uint8_t way;               /* receive: enum cpi_copy_way */
+    bool direct;               /* receive: the agent waits for it (direct.h) */
     void *bin;                 /* match.c */
     void *owner;               /* communicator or schedule, for the layers above; they count it */
     void *extra;               /* the layers above: freed by `on_free` */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "p2p/copy.h"
+#include "p2p/direct.h"
 #include "p2p/p2p.h"
 
 void
@@ -236,6 +237,8 @@ on_clear_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
         cpi_copy_join(pair, request, &offer);
         return;
     }
+    if (frame->length == 1 && cpi_direct_haul(pair, request))
+        return;
     request->stage = CPI_STAGE_DATA;
     request->acked = cts.window;
     request->limit = cts.window == 0 ? UINT64_MAX : cts.window;

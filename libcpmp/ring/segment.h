@@ -62,6 +62,8 @@ struct cpi_rank_block {
     _Atomic uint32_t pid;                 /* as the rank sees it when it joins; 0 before */
     _Atomic uint32_t counted;             /* 1: it is in the host page's count of awake ranks */
     _Atomic uint64_t done, total;         /* cpmp_progress */
+    uint64_t cookie_address, cookie;      /* what the agent is to find in this rank's memory */
+    _Atomic uint32_t reached;             /* 1: it did (p2p/direct.h) */
 };
 
 /* Which local senders may have frames for this receiver: one bit each. */

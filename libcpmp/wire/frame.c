@@ -19,15 +19,27 @@ least_payload_bytes(unsigned kind)
     case CPI_FRAME_EVENT_ACK:
     case CPI_FRAME_SUBSCRIBE:
     case CPI_FRAME_ABORT:
+    case CPI_FRAME_REACH:
+    case CPI_FRAME_MOVED:
         return 0;
     case CPI_FRAME_MORE:
     case CPI_FRAME_DATA:
+    case CPI_FRAME_CARGO:
         return 1;
     case CPI_FRAME_CTS:
         return sizeof(struct cpi_frame_cts);
+    case CPI_FRAME_LAND:
+    case CPI_FRAME_HAUL:
+        return sizeof(struct cpi_frame_direct);
     default:
         return SIZE_MAX;
     }
+}
+
+static size_t
+most_bytes(unsigned kind)
+{
+    return kind == CPI_FRAME_CARGO ? sizeof(struct cpi_frame) + CPI_CARGO_MAX : CPI_FRAME_MAX;
 }
 
 int
@@ -37,7 +49,7 @@ cpi_frame_check(const void *bytes, size_t available, uint32_t ranks)
 
     if (available < sizeof(*frame) || frame->size < sizeof(*frame) || frame->size > available)
         return CPMP_EPROTO;
-    if (frame->size > CPI_FRAME_MAX || frame->kind >= CPI_FRAME_KIND_END)
+    if (frame->kind >= CPI_FRAME_KIND_END || frame->size > most_bytes(frame->kind))
         return CPMP_EPROTO;
     size_t least = least_payload_bytes(frame->kind);
     if (least == SIZE_MAX || cpi_frame_payload_bytes(frame) < least)

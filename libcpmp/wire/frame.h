@@ -27,7 +27,8 @@ enum cpi_frame_kind {
     CPI_FRAME_EAGER = 2,     /* a message, or its first part: length = whole message */
     CPI_FRAME_MORE = 3,      /* next part of an eager message: length = offset */
     CPI_FRAME_RTS = 4,       /* request to send: length = message, handle = sender's request */
-    CPI_FRAME_CTS = 5,       /* clear to send: handle = sender's request, payload: cpi_frame_cts */
+    CPI_FRAME_CTS = 5,       /* clear to send: handle = sender's request, payload: cpi_frame_cts;
+                              * length between peers = 1: the receiver's agent waits for CARGO */
     CPI_FRAME_DATA = 6,      /* handle = receiver's request, length = offset */
     CPI_FRAME_ACK = 7,       /* handle = sender's request, length = bytes taken so far */
     CPI_FRAME_FIN = 8,       /* handle = sender's request: all taken by a single copy */
@@ -39,6 +40,13 @@ enum cpi_frame_kind {
     CPI_FRAME_EVENT_ACK = 19,
     CPI_FRAME_SUBSCRIBE = 20,
     CPI_FRAME_ABORT = 21,    /* tag = exit code, payload = text */
+    /* long messages past the rings (p2p/direct.h); handle = own request, length = its bytes */
+    CPI_FRAME_REACH = 22,    /* rank to agent: look whether its memory can be reached */
+    CPI_FRAME_LAND = 23,     /* rank to agent, payload cpi_frame_direct; length = 0: no more */
+    CPI_FRAME_HAUL = 24,     /* rank to agent, payload cpi_frame_direct */
+    CPI_FRAME_CARGO = 25,    /* agent to agent: source = the sender, context = the receiver,
+                              * handle = its request, length = offset */
+    CPI_FRAME_MOVED = 26,    /* agent to rank: done; tag = errno of the kernel's refusal, or 0 */
     CPI_FRAME_KIND_END
 };
 
@@ -62,6 +70,16 @@ struct cpi_frame_cts {
     uint64_t receiver;  /* the receiver's request: goes into DATA.handle */
     uint64_t window;    /* bytes that may be sent beyond the last ACK; 0: no limit */
 };
+
+struct cpi_frame_direct {
+    uint64_t address;   /* of the message in the rank's memory */
+    uint64_t other;     /* haul: the receiver's request */
+    uint32_t rank;      /* the other side's, in the world */
+    uint32_t reserved;  /* 0 */
+};
+
+#define CPI_DIRECT_MAX 64u           /* of one rank's messages each way under way like this */
+#define CPI_CARGO_MAX  (192u << 10)  /* payload of CPI_FRAME_CARGO; of others: CPI_FRAME_MAX */
 
 /* Space that a frame of `size` bytes takes in a ring or batch. */
 static inline size_t

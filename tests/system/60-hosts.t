@@ -103,6 +103,14 @@ test_expect_success 'messages of all sizes, and nothing over loopback' '
     test $(sent near0) -gt 10000000 && test $(sent lo) = 0
 '
 
+unshare -pf true 2>/dev/null && test_set_prereq PIDS
+
+test_expect_success PIDS 'messages of ranks whose memory is out of reach for agents' '
+    cpexec --peers 2 -np 4 unshare -pf ./mpi_traffic 12 >actual && test_cmp well actual &&
+    cpexec --peers 2 -np 2 ./mpi_traffic 12 : -np 2 unshare -pf ./mpi_traffic 12 >actual &&
+    test_cmp well actual
+'
+
 test_expect_success 'collectives' '
     cpexec --peers 2 -np 5 ./mpi_collectives >actual && test_cmp well actual
 '

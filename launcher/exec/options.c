@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/rules.h"
 
@@ -149,17 +150,90 @@ set_directory(struct parse *parse, const char *value)
     return 0;
 }
 
+/* A note will name what was accepted and has no effect, each word once. */
+static void
+ignored_add(struct parse *parse, const char *word, size_t length)
+{
+    struct exec_text *ignored = &parse->options->ignored;
+
+    if (ignored->used > 0 && memmem(ignored->bytes, ignored->used, word, length) != NULL)
+        return;
+    exec_text_print(ignored, "%s%.*s", ignored->used > 0 ? ", " : "", (int)length, word);
+}
+
+static bool
+word_is(const char *word, size_t length, const char *name)
+{
+    return strlen(name) == length && strncasecmp(word, name, length) == 0;
+}
+
+/* What may follow a place: ":PE=2:SPAN". */
+static int
+map_by_modifiers(struct parse *parse, const char *value, const char *at)
+{
+    while (*at == ':') {
+        size_t length = strcspn(++at, ":");
+        bool effectless = word_is(at, length, "span") || word_is(at, length, "nooversubscribe") ||
+                          (length > 3 && strncasecmp(at, "pe=", 3) == 0 &&
+                           strspn(at + 3, "0123456789") == length - 3);
+
+        if (effectless)
+            ignored_add(parse, at, length);
+        else if (!word_is(at, length, "oversubscribe"))
+            return refuse(parse, value,
+                          "what may follow a place is oversubscribe, nooversubscribe, span, pe=N");
+        at += length;
+    }
+    return 0;
+}
+
+/* "ppr:N:node", so many ranks on each peer. */
+static int
+map_by_ppr(struct parse *parse, const char *value)
+{
+    size_t digits = strcspn(value + 4, ":");
+    const char *place = value + 4 + digits + (value[4 + digits] == ':');
+    size_t length = strcspn(place, ":");
+    char number[16] = "";
+    unsigned long ranks;
+
+    if (digits < sizeof(number))
+        memcpy(number, value + 4, digits);
+    if (number_read(number, INT_MAX, &ranks) != 0 || ranks == 0)
+        return refuse(parse, value, "give the ranks for each peer, as in ppr:2:node");
+    if (!word_is(place, length, "node") && !word_is(place, length, "peer"))
+        return refuse(parse, value,
+                      "ranks are not bound to parts of a machine, so only ppr:N:node is possible");
+    parse->options->per_peer = (uint32_t)ranks;
+    return map_by_modifiers(parse, value, place + length);
+}
+
+/* Parts of a machine are all the same to ranks that aren't bound: each of mpirun's names for them
+ * means to fill a machine before the next. */
 static int
 set_map_by(struct parse *parse, const char *value)
 {
-    size_t length = strcspn(value, ":");  /* modifiers such as :PE=2 follow */
+    static const char *const in_turn[] = {"node", "peer"};
+    static const char *const parts[] = {"slot",    "core",    "hwthread", "socket",  "package",
+                                        "numa",    "l1cache", "l2cache",  "l3cache", "board"};
+    size_t length = strcspn(value, ":");
 
-    if ((length == 4 && strncmp(value, "node", 4) == 0) ||
-        (length == 4 && strncmp(value, "peer", 4) == 0))
-        parse->options->map_by = EXEC_MAP_BY_NODE;
-    else
-        parse->options->map_by = EXEC_MAP_BY_SLOT;
-    return 0;
+    if (length == 3 && strncasecmp(value, "ppr:", 4) == 0)
+        return map_by_ppr(parse, value);
+    for (size_t i = 0; i < sizeof(in_turn) / sizeof(in_turn[0]); i++) {
+        if (word_is(value, length, in_turn[i])) {
+            parse->options->map_by = EXEC_MAP_BY_NODE;
+            return map_by_modifiers(parse, value, value + length);
+        }
+    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (word_is(value, length, parts[i])) {
+            parse->options->map_by = EXEC_MAP_BY_SLOT;
+            return map_by_modifiers(parse, value, value + length);
+        }
+    }
+    return refuse(parse, value,
+                  "ranks are placed by slot (the default), by node, or as in ppr:2:node");
 }
 
 static int
@@ -270,11 +344,7 @@ static int
 set_nothing(struct parse *parse, const char *value)
 {
     (void)value;
-    if (strstr(exec_text_string(&parse->options->ignored), parse->option) != NULL)
-        return 0;
-    if (parse->options->ignored.used > 0)
-        exec_text_add_string(&parse->options->ignored, ", ");
-    exec_text_add_string(&parse->options->ignored, parse->option);
+    ignored_add(parse, parse->option, strlen(parse->option));
     return 0;
 }
 

@@ -33,6 +33,11 @@ test_expect_success 'options' '
     refuses 1 "--stdin 7: .* 0 to 1" --stdin 7 -np 2 true &&
     refuses 1 "--stdin some: " --stdin some -np 2 true &&
     refuses 1 "a variable has a name" -x =5 true &&
+    refuses 1 "--map-by nonsense: .* by slot .* by node" --map-by nonsense true &&
+    refuses 1 "--map-by ppr:2:socket: .* only ppr:N:node" --map-by ppr:2:socket true &&
+    refuses 1 "--map-by ppr:0:node: .* for each peer" --map-by ppr:0:node true &&
+    refuses 1 "--map-by node:odd: what may follow" --map-by node:odd true &&
+    refuses 1 "do not fit" --map-by ppr:1:node --peers 2 -np 3 true &&
     refuses 1 "--host: .*elsewhere" --host elsewhere true &&
     refuses 1 "--hostfile nowhere: No such file" --hostfile nowhere true
 '

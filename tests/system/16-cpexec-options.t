@@ -103,6 +103,21 @@ test_expect_success '--map-by, -N, --pernode' '
     job_run 0 --display-map --pernode --peers 3 true && grep "rank 2: true" out
 '
 
+map_is() { # pattern, arguments of cpexec...
+    pattern=$1 && shift && job_run 0 --do-not-launch "$@" true && grep "$pattern" out
+}
+
+test_expect_success 'the places that mpirun knows: those of one machine are one' '
+    for place in slot core hwthread Socket numa l3cache package board; do
+        map_is "ranks 0-1: true" --map-by $place --peers 2 -np 4 || return 1
+    done &&
+    map_is "ranks 3-5: true" --map-by ppr:3:node --peers 2 &&
+    map_is "ranks 3-5: true" --map-by PPR:3:NODE:oversubscribe --peers 2 &&
+    test_must_be_empty err &&
+    job_run 0 --map-by socket:PE=2:span -np 2 true &&
+    echo "cpexec: without effect here: PE=2, span" >expected && test_cmp expected err
+'
+
 test_expect_success '--host and --hostfile take this machine' '
     echo "localhost slots=4 # here" >hosts &&
     job_run 0 --host localhost:4,"$(hostname)" -np 2 true &&

@@ -26,7 +26,7 @@ fd_lift(int fd)
     int error = errno;
 
     close(fd);
-    errno = error;
+    errno = error == EINVAL ? EMFILE : error;  /* the limit is below JOB_FD_MIN */
     return lifted;
 }
 

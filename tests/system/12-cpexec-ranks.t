@@ -102,10 +102,25 @@ test_expect_success 'many more ranks than cores' '
     job_run 0 --oversubscribe -np 100 "$CPMP_EXAMPLES/hello" && test $(wc -l <out) = 100
 '
 
-# Debian asks for 1024 descriptors; a limit below what the job needs is said.
-test_expect_success 'more ranks than descriptors or processes is an error, not a hang' '
-    test_expect_code 1 env $job_mark sh -c "ulimit -n 200 && exec cpexec -np 300 hostname" 2>err &&
-    grep "could not be started" err && grep "ulimit" err && job_is_gone
+limited() { # limit of descriptors, arguments of cpexec...
+    env "$job_mark" sh -c "ulimit \$1 && shift && exec cpexec \"\$@\"" sh "$@" >out 2>err
+}
+
+test_expect_success 'too low a limit of descriptors is said before anything starts' '
+    test_expect_code 1 limited "-n 200" -np 300 hostname && test_must_be_empty out &&
+    has_lines 1 "needs 940 file descriptors .*hard limit is 200; raise it .*--peers K" err &&
+    test_expect_code 1 limited "-n 90" -np 60 hostname &&
+    has_lines 1 "needs 220 file descriptors .*hard limit is 90" err &&
+    test_expect_code 1 limited "-n 90" -np 1 hostname &&
+    has_lines 1 "needs 114 file descriptors .*hard limit is 90" err && job_is_gone
+'
+
+test_expect_success 'what is said to be enough is enough, and the soft limit does not matter' '
+    test_expect_code 0 limited "-n 114" -np 20 "$CPMP_EXAMPLES/hello" &&
+    test_expect_code 0 limited "-n 340" -np 100 "$CPMP_EXAMPLES/hello" &&
+    test_expect_code 0 limited "-n 202" --peers 2 -np 100 "$CPMP_EXAMPLES/hello" &&
+    test_expect_code 0 limited "-Sn 30" --peers 16 -np 16 sh -c "ulimit -Sn" &&
+    test_must_be_empty err && has_lines 16 "^30\$" out && job_is_gone
 '
 
 test_done

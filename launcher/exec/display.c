@@ -247,7 +247,7 @@ static void
 add_output(struct exec_text *text, const struct exec_failure *failure)
 {
     exec_text_print(text, "%s can't be written: %s.\n", exec_text_string(&failure->text),
-                    strerror(failure->code));
+                    exec_text_write_error(failure->code));
     if (failure->code == ENOSPC || failure->code == EDQUOT)
         exec_text_add_string(text, "Make room there, or write to another place.\n");
 }

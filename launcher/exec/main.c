@@ -18,12 +18,13 @@
 #include "plat/plat.h"
 
 /* A descriptor that is closed here would be given to the next file opened, and ranks would write
- * there. */
+ * there. In its place comes one that can be read (there is nothing) but not written: whoever closed
+ * standard output is told when something is lost by it. */
 static void
 standard_fds_open(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
             _exit(1);
 }
 
@@ -68,7 +69,8 @@ text_print(const struct exec_text *text)
     fputs(exec_text_string(text), stdout);
     if (fflush(stdout) == 0)
         return 0;
-    fprintf(stderr, "cpexec: standard output can't be written: %s\n", strerror(errno));
+    fprintf(stderr, "cpexec: standard output can't be written: %s\n",
+            exec_text_write_error(errno));
     return 1;
 }
 

@@ -177,7 +177,7 @@ on_output_failed(void *arg, int error, const char *what)
         run->exit_code = error == EPIPE ? 128 + SIGPIPE : 1;
     if (error != EPIPE) {
         struct exec_text text = {0};
-        exec_text_print(&text, "%s can't be written: %s", what, strerror(error));
+        exec_text_print(&text, "%s can't be written: %s", what, exec_text_write_error(error));
         exec_run_note(run, text.bytes);
         exec_text_release(&text);
     }

@@ -2,6 +2,7 @@
 #include "exec/text.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,4 +113,10 @@ const char *
 exec_text_string(const struct exec_text *text)
 {
     return text->bytes != NULL ? text->bytes : "";
+}
+
+const char *
+exec_text_write_error(int number)
+{
+    return number == EBADF ? "it was closed" : strerror(number);
 }

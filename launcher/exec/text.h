@@ -42,4 +42,7 @@ void exec_text_drop(struct exec_text *text, size_t count);
 /* The text as a C string; "" when it is empty. Valid until it changes. */
 const char *exec_text_string(const struct exec_text *text);
 
+/* Why a descriptor can't be written. */
+const char *exec_text_write_error(int number);
+
 #endif

@@ -139,7 +139,10 @@ test_expect_success 'nobody reads standard output any more' '
 '
 
 test_expect_success 'standard output, error and input that are closed' '
-    test_expect_code 0 env $job_mark cpexec -np 2 hostname >&- &&
+    test_expect_code 1 env $job_mark cpexec -np 2 hostname >&- 2>err &&
+    grep "standard output can.t be written: .*closed" err &&
+    test_expect_code 0 env $job_mark cpexec -np 2 true >&- 2>err && test_must_be_empty err &&
+    test_expect_code 1 cpexec --version >&- 2>err && grep "can.t be written" err &&
     test_expect_code 0 env $job_mark cpexec -np 2 sh -c "echo word >&2" 2>&- &&
     test_expect_code 0 env $job_mark cpexec -np 2 cat <&- && job_is_gone
 '

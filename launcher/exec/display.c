@@ -173,6 +173,21 @@ add_left(struct exec_text *text, const struct exec_view *view, const struct exec
               "that\nevery way out of the program does.\n");
 }
 
+/* The code and cpexec's own, which is one byte and never 0, and may be that of a lower rank. */
+static void
+abort_add_code(struct exec_text *text, const struct exec_view *view, int code)
+{
+    int exit_code = exec_job_exit_code(view->job);
+
+    if (code < 1 || code > 255)
+        exec_text_print(text, "; code %d is not within 1 to 255, so cpexec exits with %d.\n", code,
+                        exit_code);
+    else
+        exec_text_print(text, "; cpexec exits with %d.\n", exit_code);
+}
+
+/* The text of the rank says what it did, and nearly always which rank it was; what it doesn't know
+ * follows. */
 static void
 add_abort(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
@@ -180,9 +195,13 @@ add_abort(struct exec_text *text, const struct exec_view *view, const struct exe
         exec_text_add(text, failure->text.bytes, failure->text.used);
         if (failure->text.bytes[failure->text.used - 1] != '\n')
             exec_text_add_string(text, "\n");
+        exec_text_add_string(text, "That was ");
+        place_add(text, view, failure->rank);
+    } else {
+        place_add(text, view, failure->rank);
+        exec_text_add_string(text, " ended the job");
     }
-    place_add(text, view, failure->rank);
-    exec_text_print(text, " ended the job with code %d.\n", failure->code);
+    abort_add_code(text, view, failure->code);
     if (view->job->aborts > 1)
         exec_text_print(text, "(and %u more rank%s did so too)\n", view->job->aborts - 1,
                         plural(view->job->aborts - 1));

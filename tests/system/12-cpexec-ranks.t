@@ -52,14 +52,14 @@ test_expect_success 'a rank that goes without cpmp_end fails, also with code 0' 
 
 test_expect_success 'cpmp_abort: its text and its code' '
     job_run 12 -np 3 ./part abort 12 && grep "no more apples" err &&
-    grep "^rank 1 .* ended the job with code 12" err &&
+    grep "^That was rank 1 (peer 0, .*); cpexec exits with 12\.\$" err &&
     job_run 12 --peers 2 -np 3 ./part abort 12 && grep "no more apples" err &&
     job_run 1 -np 3 ./part abort 0 && grep "no more apples" err
 '
 
 test_expect_success 'of many that abort one is told' '
     job_run 4 -np 8 ./part abort-all 4 && has_lines 1 "no more apples" err &&
-    has_lines 1 "ended the job with code 4" err
+    has_lines 1 "cpexec exits with 4" err
 '
 
 test_expect_success 'a rank that is killed while it starts others' '

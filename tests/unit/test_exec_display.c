@@ -126,8 +126,17 @@ an_abort_is_told_in_its_own_words(void **state)
     happens((struct exec_event){.type = EXEC_EVENT_ABORT, .rank = 1, .code = 7,
                                 .text = "MPI_ABORT was invoked on rank 1"});
     happens((struct exec_event){.type = EXEC_EVENT_ABORT, .rank = 0, .code = 7, .text = "again"});
-    BOX_HAS("MPI_ABORT was invoked on rank 1\nrank 1 (peer 0", "code 7",
-            "(and 1 more rank did so too)");
+    BOX_HAS("MPI_ABORT was invoked on rank 1\nThat was rank 1 (peer 0",
+            "pid 71); cpexec exits with 7.\n", "(and 1 more rank did so too)");
+}
+
+static void
+codes_that_an_exit_status_cannot_hold_are_told_with_it(void **state)
+{
+    (void)state;
+    happens((struct exec_event){.type = EXEC_EVENT_ABORT, .rank = 1, .code = 256, .text = ""});
+    BOX_HAS("Rank 1 (peer 0, pc/0, pid 71) ended the job; code 256 is not within 1 to 255, so "
+            "cpexec exits with 1.\n");
 }
 
 static void
@@ -251,6 +260,7 @@ main(void)
         WITH_JOB(the_box_tells_what_happened_and_where),
         WITH_JOB(the_box_counts_the_others),
         WITH_JOB(an_abort_is_told_in_its_own_words),
+        WITH_JOB(codes_that_an_exit_status_cannot_hold_are_told_with_it),
         WITH_JOB(a_rank_that_left_is_told_what_to_call),
         WITH_JOB(a_lost_peer_is_named),
         WITH_JOB(output_and_limits_are_told),

@@ -122,13 +122,27 @@ program_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
     exec_text_add_string(text, "\n");
 }
 
+/* Where to look for what the rank said itself. */
+static void
+own_messages_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+{
+    if (view->options->output_directory == NULL || view->options->output_copy) {
+        exec_text_add_string(text, "stand above");
+        return;
+    }
+    exec_text_add_string(text, "are in ");
+    exec_options_rank_directory(view->options, view->map->ranks, rank, text);
+}
+
 static void
 add_exit(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
     exec_text_print(text, " exited with code %d.\n", failure->code);
     program_add(text, view, failure->rank);
-    exec_text_add_string(text, "Its own messages, if it had any, stand above.\n");
+    exec_text_add_string(text, "Its own messages, if it had any, ");
+    own_messages_add(text, view, failure->rank);
+    exec_text_add_string(text, ".\n");
 }
 
 static const char *
@@ -141,7 +155,7 @@ signal_advice(int number)
     case SIGILL:
         return "This is an error in the program; a debugger or -fsanitize=address finds it.";
     case SIGABRT:
-        return "The program gave up itself; what it said stands above.";
+        return "The program gave up itself.";
     case SIGKILL:
         return "Someone, or the kernel for lack of memory, killed it; dmesg tells of the latter.";
     case SIGXCPU:
@@ -159,7 +173,13 @@ add_signaled(struct exec_text *text, const struct exec_view *view,
     exec_text_print(text, " was killed by signal %d (%s).\n", failure->code,
                     strsignal(failure->code));
     program_add(text, view, failure->rank);
-    exec_text_print(text, "%s\n", signal_advice(failure->code));
+    exec_text_add_string(text, signal_advice(failure->code));
+    if (failure->code == SIGABRT) {
+        exec_text_add_string(text, " Its own messages, if it had any, ");
+        own_messages_add(text, view, failure->rank);
+        exec_text_add_string(text, ".");
+    }
+    exec_text_add_string(text, "\n");
 }
 
 static void

@@ -600,6 +600,15 @@ exec_options_release(struct exec_options *options)
     memset(options, 0, sizeof(*options));
 }
 
+void
+exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
+                            struct exec_text *path)
+{
+    int digits = snprintf(NULL, 0, "%u", ranks - 1);
+
+    exec_text_print(path, "%s/1/rank.%0*u", options->output_directory, digits, rank);
+}
+
 /* --- help --- */
 
 static void

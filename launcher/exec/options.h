@@ -74,6 +74,11 @@ typedef void exec_option_visit(void *arg, const char *names, const char *argumen
                                const char *initial, const char *environment, const char *help);
 void exec_options_each(exec_option_visit *visit, void *arg);
 
+/* Where --output-filename has the files of `rank`: DIR/1/rank.NN, with as many digits as the highest
+ * rank has, the layout of Open MPI 4. */
+void exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
+                                 struct exec_text *path);
+
 /* Value of `name` in an environment; NULL when it isn't there. */
 const char *exec_environment_get(char **environment, const char *name);
 

@@ -64,15 +64,12 @@ exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_
 
 /* --- files --- */
 
-/* DIR/1/rank.NN/stdout, with as many digits as the highest rank has: the layout of Open MPI 4. */
 static void
 file_path(const struct exec_output *output, size_t index, struct exec_text *path)
 {
-    int digits = snprintf(NULL, 0, "%u", output->ranks - 1);
-
     exec_text_clear(path);
-    exec_text_print(path, "%s/1/rank.%0*zu/%s", output->options->output_directory, digits,
-                    index / 2, stream_names[index % 2]);
+    exec_options_rank_directory(output->options, output->ranks, (uint32_t)(index / 2), path);
+    exec_text_print(path, "/%s", stream_names[index % 2]);
 }
 
 /* mkdir -p for the directories of the file `path`. */

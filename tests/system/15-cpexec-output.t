@@ -62,6 +62,15 @@ test_expect_success 'what was written before a failure is in the files' '
     test_cmp expected some/1/rank.$(cat rank)/stdout
 '
 
+test_expect_success 'a failure names the files where its rank printed, if it did so there only' '
+    fail="test \$CPMP_RANK != 1 || exit 7; exec tail -f /dev/null" &&
+    job_run 7 --output-filename only:nocopy -np 12 sh -c "$fail" &&
+    grep "own messages, if it had any, are in only/1/rank.01\.\$" err && test -d only/1/rank.01 &&
+    job_run 7 --output-filename only -np 2 sh -c "$fail" && grep "stand above" err &&
+    job_run 134 --output-filename only:nocopy -np 1 sh -c "kill -ABRT \$\$" &&
+    grep "gave up itself\. Its own messages.* are in only/1/rank.0\." err
+'
+
 test_expect_success 'what concerns many ranks is said once, with a count' '
     cpcc -Wall -Wextra -Werror -o part "$CPMP_SRCDIR/tests/system/src/job_part.c" &&
     job_run 9 -np 6 ./part abort-all 9 && has_lines 1 "no more apples" err &&

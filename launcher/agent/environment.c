@@ -83,7 +83,8 @@ environment_new(const struct job *job, uint32_t index)
     own_values(job, index, values);
     for (int i = 0; i < OWN_COUNT; i++) {
         char *entry = (char *)(env + pointers) + (size_t)i * ENTRY_BYTES;
-        int bytes = snprintf(entry, ENTRY_BYTES, "%s=%" PRIu64, own_names[i], values[i]);
+        int bytes = snprintf(entry, ENTRY_BYTES, i == OWN_JOB ? "%s=%016" PRIx64 : "%s=%" PRIu64,
+                             own_names[i], values[i]);
         assert(bytes > 0 && (size_t)bytes < ENTRY_BYTES);
         (void)bytes;
         env[used++] = entry;

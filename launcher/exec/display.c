@@ -84,8 +84,11 @@ map_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t peer
 void
 exec_display_map(struct exec_text *text, const struct exec_view *view)
 {
-    exec_text_print(text, "Map of job %016" PRIx64 ": %u rank%s, %u peer%s, %u core%s\n", view->id,
-                    view->map->ranks, plural(view->map->ranks), view->map->peers,
+    if (view->id != 0)
+        exec_text_print(text, "Map of job %016" PRIx64, view->id);
+    else
+        exec_text_add_string(text, "Map of a job that is not launched");
+    exec_text_print(text, ": %u rank%s, %u peer%s, %u core%s\n", view->map->ranks, plural(view->map->ranks), view->map->peers,
                     plural(view->map->peers), view->cores, plural(view->cores));
     for (uint32_t peer = 0; peer < view->map->peers; peer++)
         map_add_peer(text, view, peer);

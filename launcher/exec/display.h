@@ -22,7 +22,7 @@ struct exec_view {
     char *const *peer_names;       /* [map->peers] */
     const struct exec_job *job;    /* NULL before there is one */
     uint32_t cores;
-    uint64_t id;                   /* the job's */
+    uint64_t id;                   /* the job's; 0: it isn't launched, and has none */
 };
 
 void exec_display_map(struct exec_text *text, const struct exec_view *view);

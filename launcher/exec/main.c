@@ -78,19 +78,22 @@ text_print(const struct exec_text *text)
 static int
 map_only(const struct exec_options *options, const struct exec_map *map, uint32_t cores)
 {
-    char *names[EXEC_PEERS_MAX];
+    char *names[EXEC_PEERS_MAX], host[256] = "localhost";
     struct exec_view view = {.options = options, .map = map, .peer_names = names, .cores = cores};
     struct exec_text text = {0};
     int code;
 
+    gethostname(host, sizeof(host) - 1);
     for (uint32_t i = 0; i < map->peers; i++)
-        names[i] = "localhost";
+        names[i] = exec_map_peer_name(map, host, i);
     if (options->json)
         exec_report_map(&text, &view);
     else
         exec_display_map(&text, &view);
     code = text_print(&text);
     exec_text_release(&text);
+    for (uint32_t i = 0; i < map->peers; i++)
+        free(names[i]);
     return code;
 }
 

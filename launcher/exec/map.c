@@ -163,6 +163,17 @@ exec_map_release(struct exec_map *map)
     map->places = NULL;
 }
 
+char *
+exec_map_peer_name(const struct exec_map *map, const char *host, uint32_t peer)
+{
+    struct exec_text name = {0};
+
+    exec_text_add_string(&name, host);
+    if (map->peers > 1)
+        exec_text_print(&name, "/%u", peer);
+    return name.bytes;
+}
+
 void
 exec_map_check(const struct exec_map *map)
 {

@@ -38,6 +38,9 @@ int exec_map_init(struct exec_map *map, const struct exec_options *options, uint
 
 void exec_map_release(struct exec_map *map);
 
+/* The name of a peer on the machine `host`: of several on one, "pc/0", "pc/1". To be freed. */
+char *exec_map_peer_name(const struct exec_map *map, const char *host, uint32_t peer);
+
 /* Asserts what must hold of a map. */
 void exec_map_check(const struct exec_map *map);
 

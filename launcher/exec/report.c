@@ -11,9 +11,11 @@ head_add(struct exec_text *text, const struct exec_view *view, const char *type)
 {
     char id[24];
 
-    snprintf(id, sizeof(id), "%016" PRIx64, view->id);  /* 64 bits are too many for a JSON number */
     exec_json_open(text, NULL, '{');
     exec_json_string(text, "type", type);
+    if (view->id == 0)
+        return;
+    snprintf(id, sizeof(id), "%016" PRIx64, view->id);  /* 64 bits are too many for a JSON number */
     exec_json_string(text, "job", id);
 }
 

@@ -415,13 +415,9 @@ names_make(struct exec_run *run)
 {
     if (gethostname(run->host_name, sizeof(run->host_name) - 1) != 0)
         snprintf(run->host_name, sizeof(run->host_name), "localhost");
-    for (uint32_t i = 0; i < run->map->peers; i++) {
-        struct exec_text name = {0};
-        exec_text_add_string(&name, run->host_name);
-        if (run->map->peers > 1)
-            exec_text_print(&name, "/%u", i);
-        run->peers[i].name = run->peer_names[i] = name.bytes;
-    }
+    for (uint32_t i = 0; i < run->map->peers; i++)
+        run->peers[i].name = run->peer_names[i] =
+            exec_map_peer_name(run->map, run->host_name, i);
 }
 
 static void

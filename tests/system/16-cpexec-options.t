@@ -69,7 +69,7 @@ test_expect_success 'ranks know who they are, by the names of Open MPI too' '
             OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=2 OMPI_UNIVERSE_SIZE=2 \
             OMPI_COMM_WORLD_LOCAL_RANK=0 OMPI_COMM_WORLD_LOCAL_SIZE=1 \
             OMPI_COMM_WORLD_NODE_RANK=0 >expected &&
-        sed "s/^CPMP_JOB=[0-9a-f]\{1,\}$//; /^\$/d" rank.$rank >actual &&
+        sed "s/^CPMP_JOB=[0-9a-f]\{16\}$//; /^\$/d" rank.$rank >actual &&
         test_cmp expected actual || return 1
     done
 '
@@ -93,7 +93,13 @@ test_expect_success '--display-map and --do-not-launch' '
     grep "^    ranks 0-2: hostname\$" out && grep "^    rank 3: uname\$" out &&
     has_lines 3 "^$(hostname)\$" out &&
     job_run 0 --do-not-launch -np 2 --peers 2 hostname && ! grep "^$(hostname)\$" out &&
-    grep "^    rank 1: hostname\$" out
+    grep "^    rank 1: hostname\$" out &&
+    grep "^Map of a job that is not launched: 2 ranks" out && grep "^  peer 1  $(hostname)/1," out
+'
+
+test_expect_success 'the job has one name everywhere' '
+    job_run 0 --display-map -np 1 sh -c "echo \$CPMP_JOB" &&
+    test "$(sed -n "s/^Map of job \([^:]*\):.*/\1/p" out)" = "$(tail -n 1 out)"
 '
 
 test_expect_success '--map-by, -N, --pernode' '

@@ -43,7 +43,7 @@ hosts_check(const struct exec_options *options, struct exec_text *error)
     char piece[4096];
     size_t count;
     FILE *file;
-    int result;
+    int result, failed;
 
     gethostname(own, sizeof(own) - 1);
     if (options->hosts != NULL && exec_hosts_check_list("--host", options->hosts, own, error) != 0)
@@ -57,7 +57,14 @@ hosts_check(const struct exec_options *options, struct exec_text *error)
     }
     while ((count = fread(piece, 1, sizeof(piece), file)) > 0)
         exec_text_add(&content, piece, count);
+    failed = ferror(file) ? errno : 0;
     fclose(file);
+    if (failed) {
+        exec_text_print(error, "--hostfile %s: it can't be read: %s", options->hostfile,
+                        strerror(failed));
+        exec_text_release(&content);
+        return -1;
+    }
     result = exec_hosts_check_file(options->hostfile, exec_text_string(&content), own, error);
     exec_text_release(&content);
     return result;

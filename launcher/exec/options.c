@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "control/rules.h"
+#include "ring/segment.h"
 
 struct parse {
     struct exec_options *options;
@@ -39,21 +40,40 @@ refuse(struct parse *parse, const char *value, const char *why)
     return -1;
 }
 
+static bool
+is_number(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* Digits only: no sign, no space, nothing behind. */
 static int
 number_read(const char *text, unsigned long limit, unsigned long *value_p)
 {
-    char *end;
     unsigned long value;
 
-    if (*text < '0' || *text > '9')
+    if (!is_number(text))
         return -1;
     errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value > limit)
+    value = strtoul(text, NULL, 10);
+    if (errno != 0 || value > limit)
         return -1;
     *value_p = value;
     return 0;
+}
+
+/* The same for what counts ranks, of which a job has so many; else it is refused, with `what` for
+ * what is no number at all. */
+static int
+ranks_read(struct parse *parse, const char *value, unsigned long *ranks_p, const char *what)
+{
+    if (number_read(value, INT_MAX, ranks_p) == 0)
+        return 0;
+    if (!is_number(value))
+        return refuse(parse, value, what);
+    exec_text_print(parse->error, "%s %s: a job can have %u ranks at most", parse->option, value,
+                    CPI_SEGMENT_WORLD_MAX);
+    return -1;
 }
 
 static int
@@ -61,8 +81,8 @@ set_ranks(struct parse *parse, const char *value)
 {
     unsigned long ranks;
 
-    if (number_read(value, INT_MAX, &ranks) != 0)
-        return refuse(parse, value, "the number of ranks is a whole number, such as -np 4");
+    if (ranks_read(parse, value, &ranks, "the number of ranks is a whole number, as in -np 4") != 0)
+        return -1;
     if (ranks == 0)
         return refuse(parse, value, "a job has at least one rank");
     parse->program->ranks = (uint32_t)ranks;
@@ -74,7 +94,9 @@ set_per_peer(struct parse *parse, const char *value)
 {
     unsigned long ranks;
 
-    if (number_read(value, INT_MAX, &ranks) != 0 || ranks == 0)
+    if (ranks_read(parse, value, &ranks, "the number of ranks on each peer is a whole number") != 0)
+        return -1;
+    if (ranks == 0)
         return refuse(parse, value, "the number of ranks on each peer is 1 or more");
     parse->options->per_peer = (uint32_t)ranks;
     return 0;
@@ -267,11 +289,11 @@ set_stdin(struct parse *parse, const char *value)
         parse->options->stdin_rank = CONTROL_STDIN_ALL;
     else if (strcmp(value, "none") == 0)
         parse->options->stdin_rank = CONTROL_STDIN_NONE;
-    else if (number_read(value, INT_MAX, &rank) == 0)
-        parse->options->stdin_rank = (int)rank;
+    else if (ranks_read(parse, value, &rank,
+                        "standard input goes to `all`, `none` or the rank of that number") != 0)
+        return -1;
     else
-        return refuse(parse, value,
-                      "standard input goes to `all`, `none` or the rank of that number");
+        parse->options->stdin_rank = (int)rank;
     return 0;
 }
 
@@ -314,7 +336,8 @@ set_timeout(struct parse *parse, const char *value)
     seconds = strtod(value, &end);
     if (((*value < '0' || *value > '9') && *value != '.') || errno != 0 || *end != '\0' ||
         !isfinite(seconds) || seconds > 1e9)
-        return refuse(parse, value, "the time limit is a number of seconds");
+        return refuse(parse, value,
+                      "the time limit is a number of seconds, up to 1000000000; 0 is none");
     /* 0 is "no limit", as in mpirun; anything above it is a limit. */
     parse->options->timeout_us = (uint64_t)(seconds * 1e6);
     if (seconds > 0 && parse->options->timeout_us == 0)

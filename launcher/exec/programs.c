@@ -156,13 +156,18 @@ executable_find(struct exec_image *image, const struct exec_program *program,
         number = *name == '\0' ? ENOENT : place_try(image, "", 0, name, false);
     if (number == 0)
         return 0;
-    if (number == ENOENT && in_path) {
+    if (*name == '\0') {
+        exec_text_add_string(error, "the program's name is empty (a variable that isn't set?); no "
+                                    "rank was started");
+    } else if (number == ENOENT && in_path) {
         exec_text_print(error,
                         "program %s is neither in PATH nor in %s; no rank was started. Check its "
                         "name, or give its path (./%s)",
                         name, image->directory, name);
     } else {
-        exec_text_print(error, "program %s can't be run: %s; no rank was started", name,
+        exec_text_print(error, "program %s%s%s can't be run: %s; no rank was started", name,
+                        name[0] != '/' && program->directory != NULL ? " in " : "",
+                        name[0] != '/' && program->directory != NULL ? image->directory : "",
                         number == EISDIR ? "it is a directory" : strerror(number));
         if (number == EACCES)
             exec_text_print(error, ". Is it executable (chmod +x)?");

@@ -15,7 +15,9 @@ test_expect_success 'numbers of ranks' '
     refuses 1 "-np abc: .* whole number" -np abc true &&
     refuses 1 "-np -3: .* whole number" -np -3 true &&
     refuses 1 "-np 4x: .* whole number" -np 4x true &&
-    refuses 1 "whole number" -np 99999999999999999999 true &&
+    refuses 1 "-np 99999999999999999999: a job can have 65536 ranks at most" \
+        -np 99999999999999999999 true &&
+    refuses 1 "-N 9999999999: a job can have 65536 ranks" -N 9999999999 true &&
     refuses 1 "100000 ranks are more than a job can have.* use fewer" -np 100000 true &&
     refuses 1 "more than a job can have" -np 60000 true : -np 60000 true &&
     refuses 1 "are more than fit: 2000 on peer 0.* more peers" -np 2000 true &&
@@ -30,6 +32,8 @@ test_expect_success 'options' '
     refuses 1 "--peers 4:0: " --peers 4:0 true &&
     refuses 1 "--peers 65: " --peers 65 true &&
     refuses 1 "--timeout soon: " --timeout soon true &&
+    refuses 1 "--timeout 1e10: .* up to 1000000000" --timeout 1e10 true &&
+    refuses 1 "--stdin 9999999999: a job can have 65536" --stdin 9999999999 -np 2 true &&
     refuses 1 "--stdin 7: .* 0 to 1" --stdin 7 -np 2 true &&
     refuses 1 "--stdin some: " --stdin some -np 2 true &&
     refuses 1 "a variable has a name" -x =5 true &&
@@ -39,7 +43,8 @@ test_expect_success 'options' '
     refuses 1 "--map-by node:odd: what may follow" --map-by node:odd true &&
     refuses 1 "do not fit" --map-by ppr:1:node --peers 2 -np 3 true &&
     refuses 1 "--host: .*elsewhere" --host elsewhere true &&
-    refuses 1 "--hostfile nowhere: No such file" --hostfile nowhere true
+    refuses 1 "--hostfile nowhere: No such file" --hostfile nowhere true &&
+    refuses 1 "--hostfile .: .*Is a directory" --hostfile . true
 '
 
 test_expect_success 'no program' '
@@ -56,6 +61,8 @@ test_expect_success 'a missing program is 127, one that may not be run 126, as i
         -np 4 no-such-program &&
     refuses 127 "./no-such-program can.t be run: No such file" -np 4 ./no-such-program &&
     refuses 126 "./text can.t be run: Permission denied.*chmod +x" -np 4 ./text &&
+    refuses 127 "name is empty" "" &&
+    refuses 127 "./no-such in $(pwd)/directory can.t be run" -wdir directory ./no-such &&
     refuses 126 "./directory can.t be run: it is a directory" ./directory &&
     refuses 127 "no-such-program" -np 1 true : -np 1 no-such-program &&
     mkdir closed && chmod a-x closed &&

@@ -234,7 +234,7 @@ what_is_wrong_is_named(void **state)
     refused("cpexec -np 0 a", "-np 0");
     refused("cpexec -np -1 a", "-np -1");
     refused("cpexec -np 4x a", "-np 4x");
-    refused("cpexec -np 99999999999999999999 a", "whole number");
+    refused("cpexec -np 99999999999999999999 a", "65536 ranks at most");
     refused("cpexec -N 0 a", "-N 0");
     refused("cpexec --nonsense a", "--nonsense");
     refused("cpexec --json=yes a", "no value");

@@ -124,6 +124,20 @@ static const struct supervisor_hooks supervisor_hooks = {
 /* --- messages --- */
 
 static void
+listen_failed(struct agent *agent, const char *why)
+{
+    char text[FABRIC_WHY_MAX + 100];
+
+    if (*agent->job.listen == '\0') {
+        agent_lose(agent, why);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s. CPMP_AGENT_ADDRESS_%u is to be an address of its host", why,
+             agent->job.peer);
+    agent_lose(agent, text);
+}
+
+static void
 on_setup(struct agent *agent, const Cpmp__Setup *setup)
 {
     char why[FABRIC_WHY_MAX] = "";
@@ -137,7 +151,7 @@ on_setup(struct agent *agent, const Cpmp__Setup *setup)
     if (error)
         return;
     if (traffic_listen(&agent->traffic, &agent->job, why) != CPMP_OK) {
-        agent_lose(agent, why);
+        listen_failed(agent, why);
         return;
     }
     agent->state = AGENT_READY;

@@ -163,6 +163,13 @@ signal_advice(int number)
         return "Someone, or the kernel for lack of memory, killed it; dmesg tells of the latter.";
     case SIGXCPU:
         return "It reached its limit of CPU time (ulimit -t).";
+    case SIGXFSZ:
+        return "It reached its limit of file size (ulimit -f).";
+    case SIGPIPE:
+        return "It wrote to a pipe or socket whose other end was closed.";
+    case SIGUSR1:
+    case SIGUSR2:
+        return "A program that has no handler for it ends; cpexec passes it on to all ranks.";
     default:
         return "Someone sent it this signal, or it did so itself.";
     }
@@ -237,6 +244,10 @@ add_start_advice(struct exec_text *text, const struct exec_failure *failure)
         exec_text_add_string(text,
                              "It is no program of this machine; a script's first line names its "
                              "interpreter,\nas in #!/bin/sh.\n");
+    else if (strcmp(failure->what, "run") == 0 && failure->code == E2BIG)
+        exec_text_add_string(text,
+                             "Arguments and environment are larger than the system allows (a single "
+                             "one may\nhave 128 KiB, all together follow ulimit -s).\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == ENOENT)
         exec_text_add_string(
             text, "If the file is there, then its interpreter (a script's first line) is "

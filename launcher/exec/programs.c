@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/codec.h"
+
 /* --- environment --- */
 
 static void
@@ -185,6 +187,46 @@ exec_image_init(struct exec_image *image, const struct exec_program *program, ch
     env_make(image, program, environment, notes);
     code = directory_find(image, program, error);
     return code != 0 ? code : executable_find(image, program, error);
+}
+
+/* A string in a message has a type and a length before it. */
+static size_t
+words_bytes(char *const *words, const char **largest_p)
+{
+    size_t sum = 0;
+
+    for (; *words != NULL; words++) {
+        sum += strlen(*words) + 4;
+        if (largest_p != NULL && (*largest_p == NULL || strlen(*words) > strlen(*largest_p)))
+            *largest_p = *words;
+    }
+    return sum;
+}
+
+int
+exec_images_check(const struct exec_image *images, const struct exec_program *programs,
+                  size_t count, struct exec_text *error)
+{
+    size_t env = 0, argv = 0;
+    const char *largest = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        env += words_bytes(images[i].env, &largest);
+        argv += words_bytes(programs[i].argv, NULL);
+    }
+    if (env + argv <= CONTROL_BYTES_MAX)
+        return 0;
+    exec_text_print(error,
+                    "environment (%zu KiB) and arguments (%zu KiB) of the programs are more than "
+                    "%u KiB together", env / 1024, argv / 1024, CONTROL_BYTES_MAX / 1024);
+    if (largest != NULL) {
+        int name = (int)strcspn(largest, "=");
+        exec_text_print(error,
+                        "; the largest variable is %.*s with %zu KiB: leave out what ranks don't "
+                        "need (env -u %.*s cpexec ...)",
+                        name, largest, strlen(largest) / 1024, name, largest);
+    }
+    return -1;
 }
 
 void

@@ -82,6 +82,14 @@ test_expect_success 'directories' '
     refuses 1 "-wdir text: .*Not a directory" -wdir text true
 '
 
+test_expect_success 'an environment that is too large is named, and what is largest in it' '
+    huge=$(head -c 100000 /dev/zero | tr "\\0" x) &&
+    (for i in 0 1 2 3 4 5 6 7 8 9; do eval "export HUGE_$i=$huge"; done &&
+        export HUGE_MOST=${huge}more &&
+        refuses 1 "more than 1024 KiB together; the largest variable is HUGE_MOST with 97 KiB" \
+            -np 2 true)
+'
+
 test_expect_success 'files of cpexec that cannot be made' '
     refuses 1 "--events nowhere/events: .*No such file" --events nowhere/events true &&
     refuses 1 "--output-filename text: .*Not a directory" --output-filename text true

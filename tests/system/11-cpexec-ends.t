@@ -74,7 +74,9 @@ test_expect_success 'SIGUSR1 and SIGUSR2 go to the ranks' '
         trap \"echo first\" USR1; trap \"echo second; exit 0\" USR2; echo up
         while :; do tail -f /dev/null & wait; done" &&
     await has_lines 2 up out && job_kill USR1 && await has_lines 2 first out &&
-    job_kill USR2 && job_ends 0 && has_lines 2 second out
+    job_kill USR2 && job_ends 0 && has_lines 2 second out &&
+    job_start -np 1 sh -c "echo up; exec tail -f /dev/null" && await has_lines 1 up out &&
+    job_kill USR1 && job_ends 138 && grep "no handler for it ends; cpexec passes it on" err
 '
 
 test_expect_success 'kill -9 of cpexec: agents end everything' '

@@ -99,6 +99,8 @@ test_expect_success 'a prefix and an address for each agent' '
     CPMP_AGENT_PREFIX_0="env -i" && export CPMP_AGENT_PREFIX_0 &&
     job_run 0 --peers 2 -np 2 sh -c "echo \$CPMP_BENCH_WORD" && has_lines 2 mark out &&
     CPMP_AGENT_ADDRESS_1=nonsense && job_run 1 --peers 2 -np 2 true && grep nonsense err &&
+    CPMP_AGENT_ADDRESS_1=192.0.2.1 && job_run 1 --peers 2 -np 2 true &&
+    grep "192.0.2.1.*CPMP_AGENT_ADDRESS_1 is to be an address of its host" err &&
     unset CPMP_AGENT_PREFIX_0 CPMP_AGENT_PREFIX_1 CPMP_AGENT_ADDRESS_0 CPMP_AGENT_ADDRESS_1
 '
 

@@ -148,6 +148,27 @@ a_rank_that_left_is_told_what_to_call(void **state)
 }
 
 static void
+what_is_too_large_for_a_program_is_told_with_the_limits(void **state)
+{
+    (void)state;
+    job.ranks[1].state = EXEC_RANK_WAITING;
+    job.running--;
+    job.waiting++;
+    happens((struct exec_event){.type = EXEC_EVENT_START_FAILED, .rank = 1, .code = E2BIG,
+                                .what = "run", .text = "./worker"});
+    BOX_HAS("./worker can't be run: Argument list too long", "128 KiB", "ulimit -s");
+}
+
+static void
+signals_that_cpexec_passes_on_are_told_as_such(void **state)
+{
+    (void)state;
+    happens((struct exec_event){
+        .type = EXEC_EVENT_EXITED, .rank = 1, .code = SIGUSR2, .signaled = true});
+    BOX_HAS("was killed by signal 12", "cpexec passes it on to all ranks");
+}
+
+static void
 a_lost_peer_is_named(void **state)
 {
     (void)state;
@@ -262,6 +283,8 @@ main(void)
         WITH_JOB(an_abort_is_told_in_its_own_words),
         WITH_JOB(codes_that_an_exit_status_cannot_hold_are_told_with_it),
         WITH_JOB(a_rank_that_left_is_told_what_to_call),
+        WITH_JOB(what_is_too_large_for_a_program_is_told_with_the_limits),
+        WITH_JOB(signals_that_cpexec_passes_on_are_told_as_such),
         WITH_JOB(a_lost_peer_is_named),
         WITH_JOB(output_and_limits_are_told),
         WITH_JOB(nobody_is_told_that_nobody_reads),

@@ -8,7 +8,8 @@
 
 #include "exec/json.h"
 
-#define BOX_COLUMNS 78
+#define BOX_COLUMNS  78
+#define LIST_COLUMNS 50  /* of a list of ranks in the box; then "..." */
 
 /* --- map --- */
 
@@ -305,12 +306,44 @@ add_output(struct exec_text *text, const struct exec_failure *failure)
         exec_text_add_string(text, "Make room there, or write to another place.\n");
 }
 
+/* Who kept the job from ending: "Still running then: 2 of 8 ranks (3,5)." */
+static void
+late_add(struct exec_text *text, const struct exec_view *view)
+{
+    const struct exec_rank *ranks = view->job->ranks;
+    struct exec_text list = {0};
+    uint32_t count = 0;
+
+    for (uint32_t rank = 0, end; rank < view->map->ranks; rank = end) {
+        end = rank + 1;
+        if (!ranks[rank].late)
+            continue;
+        while (end < view->map->ranks && ranks[end].late)
+            end++;
+        count += end - rank;
+        if (list.used > LIST_COLUMNS)
+            continue;
+        exec_text_print(&list, "%s%u", list.used > 0 ? "," : "", rank);
+        if (end > rank + 1)
+            exec_text_print(&list, "-%u", end - 1);
+        if (list.used > LIST_COLUMNS)
+            exec_text_add_string(&list, ",...");
+    }
+    exec_text_print(text, "Still running then: %u of %u rank%s", count, view->map->ranks,
+                    plural(view->map->ranks));
+    if (count > 0 && count < view->map->ranks)
+        exec_text_print(text, " (%s)", list.bytes);
+    exec_text_add_string(text, ".\n");
+    exec_text_release(&list);
+}
+
 static void
 add_timeout(struct exec_text *text, const struct exec_view *view)
 {
     exec_text_print(text,
                     "The job ran for %g s, the limit that --timeout or MPIEXEC_TIMEOUT set.\n",
                     (double)view->options->timeout_us / 1e6);
+    late_add(text, view);
     exec_text_add_string(text, "Raise the limit if it needs more time.\n");
 }
 

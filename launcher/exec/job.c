@@ -390,6 +390,8 @@ step_time(struct exec_job *job, const struct exec_event *event, struct exec_acti
         return;
     if (job->state <= EXEC_JOB_LEAVING && event->now_us >= job->limit_us) {
         failure_record(job, EXEC_CAUSE_TIMEOUT, 0, NULL);
+        for (uint32_t i = 0; i < job->map->ranks; i++)
+            job->ranks[i].late = job->ranks[i].state == EXEC_RANK_RUNNING;
         job->limit_us = UINT64_MAX;
         stop_begin(job, SIGTERM, event->now_us, out);
         return;

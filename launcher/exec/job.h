@@ -71,6 +71,7 @@ struct exec_rank {
     bool failed;           /* on its own, before ranks were told to go */
     int failed_code;       /* what the launcher would exit with for it */
     bool aborted;
+    bool late;             /* ran when the time limit was over */
     uint64_t cpu_us, max_rss_kib;
     uint64_t progress_done, progress_total;
 };

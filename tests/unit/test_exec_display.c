@@ -185,6 +185,21 @@ output_and_limits_are_told(void **state)
 }
 
 static void
+ranks_that_were_late_are_named(void **state)
+{
+    (void)state;
+    happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 1, .stage = CPI_RANK_ENDED});
+    job.limit_us = 10;
+    happens((struct exec_event){.type = EXEC_EVENT_TIME, .now_us = 10});
+    happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 2, .peer = 1, .ended = true});
+    BOX_HAS("limit that --timeout", "Still running then: 2 of 3 ranks (0,2).\n");
+    job.ranks[1].late = true;
+    BOX_HAS("Still running then: 3 of 3 ranks.\n");
+    job.ranks[0].late = false;
+    BOX_HAS("Still running then: 2 of 3 ranks (1-2).\n");
+}
+
+static void
 nobody_is_told_that_nobody_reads(void **state)
 {
     struct exec_text text = {0};
@@ -287,6 +302,7 @@ main(void)
         WITH_JOB(signals_that_cpexec_passes_on_are_told_as_such),
         WITH_JOB(a_lost_peer_is_named),
         WITH_JOB(output_and_limits_are_told),
+        WITH_JOB(ranks_that_were_late_are_named),
         WITH_JOB(nobody_is_told_that_nobody_reads),
         WITH_JOB(the_status_line_fits_and_moves_no_cursor),
         WITH_JOB(the_report_has_every_rank_and_peer),

@@ -5,8 +5,9 @@
  * everywhere.
  *
  * Inputs are random bytes and mutations (flipped bits, interesting bytes, cuts, insertions,
- * splices) of the files in $CPMP_SRCDIR/tests/fuzz/seeds/NAME, if there are any, NAME being the
- * fuzzer's. Files given as arguments are run as they are instead, to look at a finding again.
+ * splices) of the files in $CPMP_SRCDIR/tests/fuzz/seeds/NAME, NAME being the fuzzer's. Without
+ * any it fails: hardly a random input gets past the first check. Files given as arguments are run
+ * as they are instead, to look at a finding again.
  *
  * $CPMP_FUZZ_RUNS sets the number of inputs, $CPMP_FUZZ_SEED the seed. A finding is a crash; the
  * input that made it is then in crash.NAME in the current directory.
@@ -226,6 +227,10 @@ int main(int argc, char **argv)
         return files_run(argc - 1, argv + 1);
 
     seeds_read(name);
+    if (fuzz_seed_count == 0) {
+        printf("1..1\nnot ok 1 - tests/fuzz/seeds/%s has nothing to start from\n", name);
+        return 1;
+    }
     for (size_t i = 0; i < fuzz_seed_count; i++) {
         fuzz_current = fuzz_seeds[i];
         input_run();

@@ -262,6 +262,15 @@ events_flush(struct services *services)
     }
 }
 
+/* One beyond the limit might not fit a control message: then it would be acknowledged and lost. */
+static bool
+event_is_right(const struct cpi_assembly *body)
+{
+    size_t head = body->bytes == 0 ? 1 : 1 + (size_t)(unsigned char)body->body[0];
+
+    return head <= body->bytes && body->bytes - head <= CPMP_EVENT_BYTES_MAX;
+}
+
 static void
 on_event(void *arg, uint32_t peer, const struct cpi_frame *frame)
 {
@@ -279,8 +288,7 @@ on_event(void *arg, uint32_t peer, const struct cpi_frame *frame)
     if (!complete)
         return;
     struct kept_event *event = malloc(sizeof(*event));
-    if (event == NULL || assembly->bytes == 0 ||
-        (size_t)(unsigned char)assembly->body[0] + 1 > assembly->bytes) {
+    if (event == NULL || !event_is_right(assembly)) {
         malformed_report(services, frame, "an event");
         free(event);
         cpi_assembly_release(assembly);

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/libdir.h"
+
 #define ENTRY_BYTES 64u
+#define LIBRARY_PATH "LD_LIBRARY_PATH="
 
 /* What is ours to set. Open MPI's names let programs and scripts written for it find their rank. */
 enum {
@@ -66,27 +69,53 @@ own_values(const struct job *job, uint32_t index, uint64_t values[OWN_COUNT])
     values[OWN_OMPI_UNIVERSE] = job->world;
 }
 
+static bool
+is_library_path(const char *entry)
+{
+    return strncmp(entry, LIBRARY_PATH, strlen(LIBRARY_PATH)) == 0;
+}
+
+static const char *
+library_path_given(const Cpmp__Program *program)
+{
+    for (size_t i = 0; i < program->n_env; i++)
+        if (is_library_path(program->env[i]))
+            return program->env[i] + strlen(LIBRARY_PATH);
+    return "";
+}
+
+/* Every rank gets the path, also one that is no MPI program: it may start one. */
 char **
 environment_new(const struct job *job, uint32_t index)
 {
     const Cpmp__Program *program = job_program(job, index);
-    size_t pointers = program->n_env + OWN_COUNT + 1;
-    char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES);
+    const char *given = library_path_given(program);
+    char directory[PATH_MAX];
+    bool prepend = libdir_find(directory) && !libdir_is_listed(given, directory);
+    size_t path_bytes = prepend ? sizeof(LIBRARY_PATH ":") + strlen(directory) + strlen(given) : 0;
+    size_t pointers = program->n_env + OWN_COUNT + 2;
+    char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES + path_bytes);
     uint64_t values[OWN_COUNT];
     size_t used = 0;
+    char *entry;
 
     if (env == NULL)
         return NULL;
     for (size_t i = 0; i < program->n_env; i++)
-        if (!name_is_own(program->env[i]))
+        if (!name_is_own(program->env[i]) && !(prepend && is_library_path(program->env[i])))
             env[used++] = program->env[i];
     own_values(job, index, values);
+    entry = (char *)(env + pointers);
     for (int i = 0; i < OWN_COUNT; i++) {
-        char *entry = (char *)(env + pointers) + (size_t)i * ENTRY_BYTES;
         int bytes = snprintf(entry, ENTRY_BYTES, i == OWN_JOB ? "%s=%016" PRIx64 : "%s=%" PRIu64,
                              own_names[i], values[i]);
         assert(bytes > 0 && (size_t)bytes < ENTRY_BYTES);
         (void)bytes;
+        env[used++] = entry;
+        entry += ENTRY_BYTES;
+    }
+    if (prepend) {
+        snprintf(entry, path_bytes, "%s%s%s%s", LIBRARY_PATH, directory, *given ? ":" : "", given);
         env[used++] = entry;
     }
     env[used] = NULL;

@@ -3,8 +3,9 @@
 #define CPI_AGENT_ENVIRONMENT_H
 
 /*
- * The environment of a rank: its program's, without any name that is ours to set, then ours. The
- * numbers of the descriptors are the same for every rank.
+ * The environment of a rank: its program's, without any name that is ours to set, then ours; and
+ * our library in front of LD_LIBRARY_PATH (agent/libdir.h), unless the program's names it already.
+ * The numbers of the descriptors are the same for every rank.
  */
 
 #include "agent/job.h"

@@ -73,6 +73,68 @@ test_expect_success CXX 'a C++ program' '
     test_cmp expected actual
 '
 
+# As another MPI's compiler wrapper links: the program names libmpi.so.40 and no directory. There is
+# another library of that name, as where the system has an MPI.
+ours=$CPMP_BUILDDIR/.libs
+cat >foreign.c <<'EOT'
+#include <stdio.h>
+#define CALL(name) int name(void); int name(void) { return puts("another MPI") < 0; }
+CALL(MPI_Init)
+CALL(MPI_Comm_rank)
+CALL(MPI_Comm_size)
+CALL(MPI_Finalize)
+char ompi_mpi_comm_world[1024];
+EOT
+cat >named.c <<'EOT'
+#include <mpi.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    int rank = -1, size = -1;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    printf("rank %d of %d\n", rank, size);
+    return MPI_Finalize();
+}
+EOT
+printf 'rank 0 of 3\nrank 1 of 3\nrank 2 of 3\n' >three
+
+test_expect_success 'a program that says nothing of where the library is gets ours' '
+    $CC $SANITIZER_CFLAGS -I"$CPMP_INCLUDEDIR" -o named named.c -L"$ours" -lmpi &&
+    env -u LD_LIBRARY_PATH cpexec -np 3 ./named >unsorted &&
+    sort unsorted >actual &&
+    test_cmp three actual
+'
+
+test_expect_success 'also where another libmpi.so.40 would be found first' '
+    mkdir -p other &&
+    $CC -shared -fPIC -Wl,-soname,libmpi.so.40 -o other/libmpi.so.40 foreign.c &&
+    LD_LIBRARY_PATH="$PWD/other" cpexec -np 3 ./named >unsorted &&
+    sort unsorted >actual &&
+    test_cmp three actual &&
+    cpexec -x LD_LIBRARY_PATH="$PWD/other:" -np 3 ./named >unsorted &&
+    sort unsorted >actual &&
+    test_cmp three actual
+'
+
+test_expect_success 'the directories that the user named stay behind ours, in their order' '
+    echo "$ours:/a:/b" >expected &&
+    cpexec -x LD_LIBRARY_PATH=/a:/b -np 1 sh -c "echo \$LD_LIBRARY_PATH" >actual &&
+    test_cmp expected actual &&
+    echo "$ours" >expected &&
+    LD_LIBRARY_PATH= cpexec -np 1 sh -c "echo \$LD_LIBRARY_PATH" >actual &&
+    test_cmp expected actual
+'
+
+test_expect_success 'a list that names our directory is left as it is' '
+    echo "/a:$ours:/b" >expected &&
+    cpexec -x "LD_LIBRARY_PATH=/a:$ours:/b" -np 1 sh -c "echo \$LD_LIBRARY_PATH" >actual &&
+    test_cmp expected actual &&
+    cpexec -x LD_LIBRARY_PATH="$PWD/other:$ours" -np 1 ./named >actual &&
+    grep "another MPI" actual
+'
+
 if ! mpicc.openmpi -showme:version 2>/dev/null | grep -q 'Open MPI 4\.'; then
     echo '# no mpicc.openmpi here, so no program built for Open MPI is run'
 elif test -n "$SANITIZER_CFLAGS"; then
@@ -88,7 +150,7 @@ for program in mpi_messages mpi_requests mpi_comms mpi_types mpi_collectives mpi
             '$src/$program.c' >$program.c &&
         mpicc.openmpi -std=gnu11 -I'$src' -o $program $program.c &&
         echo 'all well' >expected &&
-        cpexec -np 3 ./$program >actual &&
+        env -u LD_LIBRARY_PATH cpexec -np 3 ./$program >actual &&
         test_cmp expected actual
     "
 done

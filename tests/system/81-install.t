@@ -71,6 +71,30 @@ test_expect_success 'the installed cpexec finds the installed agent' '
     test_cmp expected actual
 '
 
+# Installed below another root than configured, where no path that was compiled in leads.
+test_expect_success 'ranks take the library that was installed with cpexec' '
+    cat >named.c <<-\EOT &&
+	#include <mpi.h>
+	#include <stdio.h>
+	int main(int argc, char **argv)
+	{
+	    int size = -1;
+	    MPI_Init(&argc, &argv);
+	    MPI_Comm_size(MPI_COMM_WORLD, &size);
+	    printf("%d\n", size);
+	    return MPI_Finalize();
+	}
+	EOT
+    $CC $SANITIZER_CFLAGS -I"$root/include" -o named named.c -L"$root/lib" -lmpi &&
+    env -u CPMP_AGENT -u LD_LIBRARY_PATH "$root/bin/cpexec" -np 2 ./named >actual &&
+    printf "2\n2\n" >expected &&
+    test_cmp expected actual &&
+    env -u CPMP_AGENT -u LD_LIBRARY_PATH "$root/bin/cpexec" -np 1 \
+        sh -c "echo \$LD_LIBRARY_PATH" >actual &&
+    echo "$root/lib" >expected &&
+    test_cmp expected actual
+'
+
 test_expect_success 'make uninstall leaves nothing' '
     make -C "$CPMP_BUILDDIR" uninstall DESTDIR="$stage" >log 2>&1 &&
     find "$stage" ! -type d >left &&

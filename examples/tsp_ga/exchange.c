@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "exchange.h"
 
+#include "duration.h"
 #include "must.h"
 
 #include <inttypes.h>
@@ -68,8 +69,8 @@ static void emit(struct exchange *exchange, const struct record *record)
         snprintf(above, sizeof above, ", %.2f %% above the optimum",
                  100.0 * (double)(record->length - optimum) / (double)optimum);
     }
-    must(cpmp_emit_text("best", "%" PRId64 "%s, by rank %d after %.2f s", record->length, above,
-                        (int)record->finder, record->seconds),
+    must(cpmp_emit_text("best", "%" PRId64 "%s, by rank %d after %s", record->length, above,
+                        (int)record->finder, duration_of(record->seconds).text),
          "emit a partial result");
     exchange->emitted = cpmp_time();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "report.h"
 
+#include "duration.h"
 #include "must.h"
 
 #include <cpmp.h>
@@ -58,7 +59,8 @@ static void print_best(const struct record *record, const struct instance *insta
     } else {
         printf(", %" PRId64 " below what was said to be the optimum", -above);
     }
-    printf("; rank %d had it after %.2f s\n", (int)record->finder, record->seconds);
+    printf("; rank %d had it after %s\n", (int)record->finder,
+           duration_of(record->seconds).text);
 }
 
 /* One line for each island, and before them what they did together. */
@@ -72,8 +74,9 @@ static void print_islands(const struct statistics *of, int size, double seconds)
         least = rate(&of[i]) < least ? rate(&of[i]) : least;
         most = rate(&of[i]) > most ? rate(&of[i]) : most;
     }
-    printf("%.2f s, %" PRId64 " generations: %.1f a second in all, %.1f to %.1f a rank\n", seconds,
-           generations, seconds > 0 ? (double)generations / seconds : 0, least, most);
+    printf("%s, %" PRId64 " generations: %.1f a second in all, %.1f to %.1f a rank\n",
+           duration_of(seconds).text, generations,
+           seconds > 0 ? (double)generations / seconds : 0, least, most);
     printf("rank  peer  generations  a second      its best\n");
     for (int i = 0; i < size; i++) {
         printf("%4d  %4d  %11" PRId64 "  %8.1f  %12" PRId64 "\n", i, (int)of[i].peer,

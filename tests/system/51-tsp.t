@@ -15,7 +15,7 @@ is_round_trip() {
 # What of an output has to be the same for the same seed: no times, no rates, and no partial
 # results, which say when they were found.
 repeatable() {
-    sed -e '/^\[/d' -e 's/; rank .*//' -e 's/^[0-9.]* s, //; s/ generations: .*/ generations/' \
+    sed -e '/^\[/d' -e 's/; rank .*//' -e 's/^[0-9.]* m*s, //; s/ generations: .*/ generations/' \
         -e 's/^\( *[0-9]* *[0-9]* *[0-9]*\) *[0-9.]*\( *[0-9]*\)$/\1\2/' "$1"
 }
 
@@ -39,6 +39,15 @@ test_expect_success 'improvements are partial results, the last is the best' '
     grep "^best tour 21282, the optimum" actual &&
     grep "\"topic\": *\"best\"" events >best &&
     grep "21282, the optimum" best
+'
+
+test_expect_success 'times below a second are in milliseconds' '
+    cpexec -np 2 --events events "$tsp" --target 7542 --quiet --time 120 \
+        "$CPMP_TSPLIB/berlin52.tsp" >actual &&
+    sed -n "s/.* after \([^\"]*\).*/\1/p; s/^\([^,]*\), .* generations: .*/\1/p" events actual \
+        >times &&
+    test $(wc -l <times) -ge 3 &&
+    ! grep -v -x -e "[0-9]\{1,4\}\.[0-9][0-9] ms" -e "[1-9][0-9]*\.[0-9][0-9] s" times
 '
 
 test_expect_success 'around the ring a seed gives the same run again, on one peer or two' '

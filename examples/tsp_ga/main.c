@@ -53,7 +53,7 @@ static void say_error(const char *error, const char *advice)
 }
 
 /* Rank 0 reads the file, all parse it: the text is shorter than what becomes of it. When something
- * is wrong all ranks see it alike. */
+ * is wrong all ranks return it alike, and rank 0 says it. */
 static int load(const char *path, struct instance *instance_p)
 {
     char error[TSPLIB_ERROR_BYTES] = "";
@@ -137,8 +137,6 @@ static int run(const struct options *options, const struct instance *instance)
     bool missed = options->target_given && exchange.record->length > options->exchange.target;
     exchange_release(&exchange);
     ga_release(&ga);
-    /* The first rank to exit with a status may end the job; rank 0 has to have spoken before. */
-    must(cpmp_barrier(), "end with the others");
     return missed ? EXIT_TARGET : 0;
 }
 
@@ -170,6 +168,8 @@ int main(int argc, char *argv[])
         }
         instance_release(&instance);
     }
+    /* All ranks exit alike, so that none is to blame; but not before rank 0 has said why. */
+    must(cpmp_barrier(), "end with the others");
     must(cpmp_end(), "leave the job");
     return status;
 }

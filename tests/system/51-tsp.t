@@ -133,6 +133,19 @@ test_expect_success 'a wrong command line is said once and gives status 2' '
     done
 '
 
+# So that cpexec has nobody to blame; and each by itself, before the first could end the job.
+test_expect_success 'when something is wrong all ranks exit with the same status' '
+    printf "%s\n" "1 missing.tsp" "2 --no-such" \
+        "3 --target 7000 --generations 1 $CPMP_TSPLIB/berlin52.tsp" >cases &&
+    while read -r status arguments; do
+        test_expect_code $status cpexec --json -np 5 "$tsp" $arguments </dev/null >lines 2>err &&
+        jq -r "select(.type == \"report\") | .ranks[] | \"\(.state) \(.exit_code)\"" lines \
+            >actual &&
+        yes "exited $status" | head -n 5 >expected &&
+        test_cmp expected actual || return 1
+    done <cases
+'
+
 test_expect_success '--help fits on a screen and tells the exit status' '
     cpexec -np 2 "$tsp" --help >actual &&
     test $(wc -l <actual) -lt 40 &&

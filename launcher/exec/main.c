@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "exec/hosts.h"
-#include "exec/limits.h"
+#include "exec/descriptors.h"
 #include "exec/map.h"
 #include "exec/options.h"
 #include "exec/programs.h"
@@ -150,7 +150,7 @@ job_run(const struct exec_options *options, struct exec_text *error)
         fail(1, error);
     else if (options->no_launch)
         code = map_only(options, &map, cores);
-    else if (exec_limits_prepare(&map, options, error) != 0)
+    else if (exec_descriptors_prepare(&map, options, error) != 0)
         fail(1, error);
     else
         code = images_run(options, &map, cores, error);

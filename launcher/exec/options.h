@@ -74,8 +74,8 @@ typedef void exec_option_visit(void *arg, const char *names, const char *argumen
                                const char *initial, const char *environment, const char *help);
 void exec_options_each(exec_option_visit *visit, void *arg);
 
-/* Where --output-filename has the files of `rank`: DIR/1/rank.NN, with as many digits as the highest
- * rank has, the layout of Open MPI 4. */
+/* Where --output-filename has the files of `rank`: DIR/1/rank.NN, with as many digits as the
+ * highest rank has, the layout of Open MPI 4. */
 void exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
                                  struct exec_text *path);
 

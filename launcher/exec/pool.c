@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "exec/limits.h"
+#include "exec/descriptors.h"
 #include "exec/options.h"
 #include "plat/plat.h"
 #include "ring/segment.h"
@@ -123,7 +123,7 @@ child_become(char **words, char **environment, int control_fd, int host_fd, int 
     int nothing;
 
     setpgid(0, 0);
-    exec_limits_restore();
+    exec_descriptors_restore();
     if (group_fd >= 0 && write(group_fd, "0", 1) < 0)
         _exit(1);
     for (size_t i = 0; i < IGNORED_COUNT; i++)

@@ -29,8 +29,8 @@ struct exec_image {
  * Variables named by -x that aren't set are told in `notes`. */
 int exec_image_init(struct exec_image *image, const struct exec_program *program,
                     char **environment, struct exec_text *notes, struct exec_text *error);
-/* All of them go to agents in one message (control/codec.h). 0, or -1 with `error` when that would be
- * too long. */
+/* All of them go to agents in one message (control/codec.h). 0, or -1 with `error` when that would
+ * be too long. */
 int exec_images_check(const struct exec_image *images, const struct exec_program *programs,
                       size_t count, struct exec_text *error);
 

@@ -26,7 +26,8 @@ test_expect_success 'the map' '
     holds out ".[0].programs[0].argv[0:2] == [\"sh\", \"-c\"]" &&
     holds out "[.[0].peers[] | [.peer, .ranks]] == [[0, 2], [1, 1]]" &&
     holds out "[.[0].ranks[] | [.rank, .peer, .program]] == [[0, 0, 0], [1, 0, 0], [2, 1, 0]]" &&
-    job_run 0 --json --do-not-launch -np 2 true && holds out "length == 1 and .[0].type == \"map\"" &&
+    job_run 0 --json --do-not-launch -np 2 true &&
+    holds out "length == 1 and .[0].type == \"map\"" &&
     holds out ".[0] | has(\"job\") | not"
 '
 

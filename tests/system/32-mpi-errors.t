@@ -15,7 +15,8 @@ test_expect_success 'MPI_Abort: the code is the exit code, the text says who' '
 test_expect_success 'MPI_Abort with a code that would mean success fails the job' '
     test_expect_code 1 cpexec -np 2 ./errors abort 0 2>err &&
     test_expect_code 1 cpexec -np 2 ./errors abort 256 2>err &&
-    grep "errorcode 256" err && grep "code 256 is not within 1 to 255, so cpexec exits with 1" err &&
+    grep "errorcode 256" err &&
+    grep "code 256 is not within 1 to 255, so cpexec exits with 1" err &&
     test_expect_code 44 cpexec -np 2 ./errors abort 300 2>err && grep "cpexec exits with 44" err &&
     test_expect_code 255 cpexec -np 2 ./errors abort -1 2>err && grep "code -1 is.* with 255" err
 '

@@ -68,8 +68,8 @@ ranks_know_who_they_are(void **state)
     driver_finish(driver, false);
     for (int i = 0; i < 4; i++) {
         char expected[128];
-        snprintf(expected, sizeof(expected), "%d/4 %d 0 0000000000001267 %d 4 %d 4 hello 100 101 102\n", i, i,
-                 i, i);
+        snprintf(expected, sizeof(expected),
+                 "%d/4 %d 0 0000000000001267 %d 4 %d 4 hello 100 101 102\n", i, i, i, i);
         assert_string_equal(expected, driver->ranks[i].out);
         assert_int_equal(2, driver->ranks[i].eofs);
         assert_int_equal(0, driver->ranks[i].code);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "exec/limits.h"
+#include "exec/descriptors.h"
 
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -14,8 +14,8 @@ static struct rlimit before;
 static bool raised;
 
 uint64_t
-exec_limits_agent_files(const struct exec_map *map, const struct exec_options *options,
-                        uint32_t peer)
+exec_descriptors_of_agent(const struct exec_map *map, const struct exec_options *options,
+                          uint32_t peer)
 {
     uint64_t ranks = map->peer_ranks[peer];
     uint64_t need = BASE_FILES + 3 * ranks;
@@ -50,8 +50,8 @@ limit_refuse(uint64_t need, const char *advice, const struct rlimit *limit,
 }
 
 int
-exec_limits_prepare(const struct exec_map *map, const struct exec_options *options,
-                    struct exec_text *error)
+exec_descriptors_prepare(const struct exec_map *map, const struct exec_options *options,
+                         struct exec_text *error)
 {
     struct rlimit limit;
     uint64_t own = launcher_files(map, options);
@@ -59,7 +59,7 @@ exec_limits_prepare(const struct exec_map *map, const struct exec_options *optio
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
     for (uint32_t i = 0; i < map->peers; i++) {
-        uint64_t need = exec_limits_agent_files(map, options, i);
+        uint64_t need = exec_descriptors_of_agent(map, options, i);
         if (need > limit.rlim_max)
             return limit_refuse(need,
                                 need > FIXED_FILES
@@ -79,7 +79,7 @@ exec_limits_prepare(const struct exec_map *map, const struct exec_options *optio
 }
 
 void
-exec_limits_restore(void)
+exec_descriptors_restore(void)
 {
     if (raised)
         setrlimit(RLIMIT_NOFILE, &before);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_EXEC_LIMITS_H
-#define CPI_EXEC_LIMITS_H
+#ifndef CPI_EXEC_DESCRIPTORS_H
+#define CPI_EXEC_DESCRIPTORS_H
 
 /*
  * File descriptors. An agent holds three for each of its ranks (two pipes, and one to watch the
@@ -18,14 +18,14 @@
 #include "exec/text.h"
 
 /* What the agent of `peer` needs at most. */
-uint64_t exec_limits_agent_files(const struct exec_map *map, const struct exec_options *options,
-                                 uint32_t peer);
+uint64_t exec_descriptors_of_agent(const struct exec_map *map, const struct exec_options *options,
+                                   uint32_t peer);
 
 /* 0; or -1 with `error` when the job can't have the descriptors it needs. */
-int exec_limits_prepare(const struct exec_map *map, const struct exec_options *options,
-                        struct exec_text *error);
+int exec_descriptors_prepare(const struct exec_map *map, const struct exec_options *options,
+                             struct exec_text *error);
 
 /* In a child: the soft limit as it was. Async-signal-safe. */
-void exec_limits_restore(void);
+void exec_descriptors_restore(void);
 
 #endif

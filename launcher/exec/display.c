@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exec/json.h"
+#include "ring/segment.h"
 
 #define BOX_COLUMNS  78
 #define LIST_COLUMNS 50  /* of a list of ranks in the box; then "..." */
@@ -89,7 +90,8 @@ exec_display_map(struct exec_text *text, const struct exec_view *view)
         exec_text_print(text, "Map of job %016" PRIx64, view->id);
     else
         exec_text_add_string(text, "Map of a job that is not launched");
-    exec_text_print(text, ": %u rank%s, %u peer%s, %u core%s\n", view->map->ranks, plural(view->map->ranks), view->map->peers,
+    exec_text_print(text, ": %u rank%s, %u peer%s, %u core%s\n", view->map->ranks,
+                    plural(view->map->ranks), view->map->peers,
                     plural(view->map->peers), view->cores, plural(view->cores));
     for (uint32_t peer = 0; peer < view->map->peers; peer++)
         map_add_peer(text, view, peer);
@@ -247,8 +249,8 @@ add_start_advice(struct exec_text *text, const struct exec_failure *failure)
                              "interpreter,\nas in #!/bin/sh.\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == E2BIG)
         exec_text_add_string(text,
-                             "Arguments and environment are larger than the system allows (a single "
-                             "one may\nhave 128 KiB, all together follow ulimit -s).\n");
+                             "Arguments and environment are larger than the system allows (a "
+                             "single one may\nhave 128 KiB, all together follow ulimit -s).\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == ENOENT)
         exec_text_add_string(
             text, "If the file is there, then its interpreter (a script's first line) is "
@@ -407,24 +409,74 @@ others_add(struct exec_text *text, const struct exec_view *view, const struct ex
         exec_text_print(text, "(and %u more rank%s failed)\n", more, plural(more));
 }
 
+/* Every rank ended by itself, in order, with the same code: a way of programs to tell their result.
+ */
+static bool
+all_exited_alike(const struct exec_view *view)
+{
+    const struct exec_job *job = view->job;
+
+    if (job->first.cause != EXEC_CAUSE_EXIT || job->failures != view->map->ranks)
+        return false;
+    for (uint32_t i = 0; i < view->map->ranks; i++)
+        if (job->ranks[i].signaled || job->ranks[i].code != job->first.code ||
+            job->ranks[i].stage == CPI_RANK_JOINED)
+            return false;
+    return true;
+}
+
+static void
+alike_add(struct exec_text *text, const struct exec_view *view)
+{
+    uint32_t ranks = view->map->ranks;
+
+    if (ranks > 1)
+        exec_text_print(text, "all %u ranks", ranks);
+    else
+        exec_text_add_string(text, "rank 0");
+    exec_text_print(text, " exited with code %d", view->job->first.code);
+    if (view->options->programs_count == 1) {
+        exec_text_add_string(text, ": ");
+        exec_display_command(text, &view->options->programs[0], 40);
+    }
+    exec_text_add_string(text, "\n");
+}
+
+void
+exec_display_failure_plain(struct exec_text *text, const struct exec_view *view)
+{
+    size_t start = text->used;
+
+    if (all_exited_alike(view)) {
+        alike_add(text, view);
+        text->bytes[start] -= 'a' - 'A';
+        return;
+    }
+    failure_add(text, view, &view->job->first);
+    if (text->used == start)
+        return;
+    if (text->bytes[start] == 'r')
+        text->bytes[start] = 'R';  /* "rank 3 ..." begins a sentence here */
+    others_add(text, view, &view->job->first);
+}
+
 void
 exec_display_failure(struct exec_text *text, const struct exec_view *view)
 {
-    const struct exec_failure *failure = &view->job->first;
+    struct exec_text plain = {0};
     char rule[BOX_COLUMNS + 2];
-    size_t start;
 
-    if (failure->cause == EXEC_CAUSE_NONE || failure->cause == EXEC_CAUSE_READER)
+    if (all_exited_alike(view)) {
+        exec_text_add_string(text, "cpexec: ");
+        alike_add(text, view);
         return;
+    }
+    exec_display_failure_plain(&plain, view);
     memset(rule, '-', BOX_COLUMNS);
     memcpy(rule + BOX_COLUMNS, "\n", 2);
-    exec_text_add_string(text, rule);
-    start = text->used;
-    failure_add(text, view, failure);
-    if (text->used > start && text->bytes[start] == 'r')
-        text->bytes[start] = 'R';  /* "rank 3 ..." begins a sentence here */
-    others_add(text, view, failure);
-    exec_text_add_string(text, rule);
+    if (plain.used > 0)
+        exec_text_print(text, "%s%s%s", rule, plain.bytes, rule);
+    exec_text_release(&plain);
 }
 
 /* --- the status line --- */

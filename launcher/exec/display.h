@@ -29,9 +29,13 @@ void exec_display_map(struct exec_text *text, const struct exec_view *view);
 
 void exec_display_bindings(struct exec_text *text, const struct exec_view *view);
 
-/* The one box about the job's first failure: what happened, where, what to do. Nothing when there
- * was none, or when there is nobody to tell (nobody reads our output). */
+/* The one box about the job's first failure: what happened, where, what to do; or a line, when
+ * every rank went in the same orderly way. Nothing when there was none, or when there is nobody to
+ * tell (nobody reads our output). */
 void exec_display_failure(struct exec_text *text, const struct exec_view *view);
+
+/* The same text without what frames it, for programs. */
+void exec_display_failure_plain(struct exec_text *text, const struct exec_view *view);
 
 /* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be "").
  */

@@ -20,9 +20,22 @@ test_expect_success 'a rank that exits with a code ends the job with it' '
 
 test_expect_success 'of many that fail one is told and the others counted' '
     mkfifo gate && exec 8<>gate &&
-    job_start -np 20 sh -c "trap \"\" TERM; echo up; read -r line <gate; exit 3" &&
+    job_start -np 20 sh -c "trap \"\" TERM; echo up; read -r line <gate
+        test \$CPMP_RANK = 0 || exit 3" &&
     await has_lines 20 up out && yes | head -n 20 >&8 && job_ends 3 && exec 8>&- &&
-    has_lines 1 "exited with code 3" err && grep "(and 19 more ranks failed)" err
+    has_lines 1 "exited with code 3" err && grep "(and 18 more ranks failed)" err
+'
+
+test_expect_success 'a code that all ranks exit with is told in one line, without alarm' '
+    exec 8<>gate &&
+    job_start -np 3 sh -c "trap \"\" TERM; echo up; read -r line <gate; exit 3" &&
+    await has_lines 3 up out && yes | head -n 3 >&8 && job_ends 3 && exec 8>&- &&
+    grep "^cpexec: all 3 ranks exited with code 3: sh -c" err && ! grep -e "---" err &&
+    job_run 3 -np 1 sh -c "exit 3" && echo "cpexec: rank 0 exited with code 3: sh -c exit 3" \
+        >expected && test_cmp expected err &&
+    job_run 3 -np 4 "$CPMP_EXAMPLES/tsp_ga/tsp_ga" --target 1 --generations 2 \
+        "$CPMP_TSPLIB/berlin52.tsp" &&
+    has_lines 1 "^cpexec: all 4 ranks exited with code 3: " err && ! grep -e "---" err
 '
 
 test_expect_success 'the exit code is that of the lowest rank that failed' '

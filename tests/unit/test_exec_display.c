@@ -120,6 +120,25 @@ the_box_counts_the_others(void **state)
 }
 
 static void
+ranks_that_all_exit_alike_are_one_line(void **state)
+{
+    struct exec_text text = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = i, .peer = places[i].peer,
+                                    .stage = CPI_RANK_ENDED, .code = 3});
+    exec_display_failure(&text, &view);
+    assert_string_equal("cpexec: all 3 ranks exited with code 3\n", exec_text_string(&text));
+    exec_text_clear(&text);
+    exec_display_failure_plain(&text, &view);
+    assert_string_equal("All 3 ranks exited with code 3\n", exec_text_string(&text));
+    exec_text_release(&text);
+    job.ranks[2].stage = CPI_RANK_JOINED;
+    BOX_HAS("Rank 0 (peer 0", "exited with code 3", "(and 2 more ranks failed)");
+}
+
+static void
 an_abort_is_told_in_its_own_words(void **state)
 {
     (void)state;
@@ -295,6 +314,7 @@ main(void)
         WITH_JOB(no_failure_no_box),
         WITH_JOB(the_box_tells_what_happened_and_where),
         WITH_JOB(the_box_counts_the_others),
+        WITH_JOB(ranks_that_all_exit_alike_are_one_line),
         WITH_JOB(an_abort_is_told_in_its_own_words),
         WITH_JOB(codes_that_an_exit_status_cannot_hold_are_told_with_it),
         WITH_JOB(a_rank_that_left_is_told_what_to_call),

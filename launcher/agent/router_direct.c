@@ -207,18 +207,23 @@ router_cargo_take(struct router *router, const struct cpi_frame *frame)
     if (rank >= router->world || router->segment->places[rank].peer != router->peer)
         return CPMP_EPROTO;
     struct router_reach *reach = &router->reaches[router->segment->places[rank].local];
-    struct router_direct *landing = direct_find(reach, false, frame->handle, true);
-    if (landing == NULL) {  /* the rank has ended */
+    if (reach->directs == NULL) {  /* the rank has ended */
         router->counts.frames_dropped++;
         return CPMP_OK;
     }
-    if (frame->source != landing->there || frame->length != landing->offset ||
+    struct router_direct *landing = direct_find(reach, false, frame->handle, true);
+    if (landing == NULL || frame->source != landing->there || frame->length != landing->offset ||
         part > landing->bytes - landing->offset)
         return CPMP_EPROTO;
-    int error = reach_write(&reach->memory, landing->address + landing->offset, frame + 1, part);
+    int error = landing->failed ? 0 : reach_write(&reach->memory,
+                                                  landing->address + landing->offset, frame + 1,
+                                                  part);
     landing->offset += part;
-    if (error != 0 || landing->offset == landing->bytes)
+    bool complete = landing->offset == landing->bytes;
+    if (error != 0 || (complete && !landing->failed))
         direct_end(router, landing, error);
+    landing->used = !complete;  /* one that failed takes the rest of its cargo */
+    landing->failed |= error != 0;
     return CPMP_OK;
 }
 

@@ -16,7 +16,7 @@
 
 /* A long message past the rings: a landing (in) or a haul (out). */
 struct router_direct {
-    bool used;
+    bool used, failed;
     uint16_t incarnation;       /* of the rank here */
     uint32_t here, there;       /* world ranks */
     uint64_t handle, other;     /* requests, here and there */

@@ -17,47 +17,51 @@ is_reached(void)
     return atomic_load_explicit(&block->reached, memory_order_relaxed) != 0;
 }
 
-static void
-agent_tell(enum cpi_frame_kind kind, const struct cpi_request *request, uint64_t bytes)
+static struct cpi_frame_direct
+described(const struct cpi_request *request, uint32_t rank)
 {
-    struct cpi_frame_direct direct = {
-        .address = (uintptr_t)request->payload.base,
-        .other = request->other,
-        .rank = (uint32_t)(kind == CPI_FRAME_HAUL ? request->peer : request->status.source),
-    };
-
-    cpi_control_send(&cpi_state.agent, kind, bytes, cpi_request_handle(request), &direct,
-                     sizeof(direct));
+    return (struct cpi_frame_direct){
+        .address = (uintptr_t)request->payload.base, .other = request->other, .rank = rank};
 }
 
+/* The CTS may not overtake the landing, so this goes now or never: each pair holds its own frames.
+ */
 bool
 cpi_direct_land(const struct cpi_pair *pair, struct cpi_request *request)
 {
+    struct cpi_frame_direct landing = described(request, pair->world_rank);
+
     request->direct = pair->remote && request->limit >= BYTES_MIN &&
                       request->limit <= request->payload.bytes && request->payload.packer == NULL &&
-                      is_reached();
-    if (request->direct)
-        agent_tell(CPI_FRAME_LAND, request, request->limit);
+                      is_reached() &&
+                      cpi_control_try(&cpi_state.agent, CPI_FRAME_LAND, request->limit,
+                                      cpi_request_handle(request), &landing, sizeof(landing));
     return request->direct;
 }
 
 void
 cpi_direct_unland(struct cpi_request *request)
 {
+    struct cpi_frame_direct landing = described(request, (uint32_t)request->status.source);
+
     if (request->direct)
-        agent_tell(CPI_FRAME_LAND, request, 0);
+        cpi_control_send(&cpi_state.agent, CPI_FRAME_LAND, 0, cpi_request_handle(request), &landing,
+                         sizeof(landing));
     request->direct = false;
 }
 
 bool
 cpi_direct_haul(const struct cpi_pair *pair, struct cpi_request *request)
 {
+    struct cpi_frame_direct haul = described(request, pair->world_rank);
+
     if (!pair->remote || request->payload.packer != NULL || request->payload.bytes < BYTES_MIN ||
         cpi_state.hauls == CPI_DIRECT_MAX || !is_reached())
         return false;
     request->stage = CPI_STAGE_HAUL;
     cpi_state.hauls++;
-    agent_tell(CPI_FRAME_HAUL, request, request->payload.bytes);
+    cpi_control_send(&cpi_state.agent, CPI_FRAME_HAUL, request->payload.bytes,
+                     cpi_request_handle(request), &haul, sizeof(haul));
     return true;
 }
 

@@ -113,17 +113,23 @@ pieces_copy(char *out, const struct cpi_piece *pieces, unsigned count, size_t of
     }
 }
 
-/* Sends or holds one frame with `bytes` of the pieces from `offset` on. False without memory. */
+/* What to do with a frame that finds no room. */
+enum no_room { HOLD, GIVE_UP };
+
+/* Sends one frame with `bytes` of the pieces from `offset` on. False without memory to hold it, or
+ * when giving up. */
 static bool
 frame_send(struct cpi_pair *pair, const struct cpi_frame *fields, const struct cpi_piece *pieces,
-           unsigned count, size_t offset, size_t bytes)
+           unsigned count, size_t offset, size_t bytes, enum no_room no_room)
 {
     struct cpi_frame *frame = NULL;
     struct cpi_held *held = NULL;
 
     if (cpi_list_empty(&pair->held))
         frame = cpi_frame_begin(pair, fields->kind, bytes);
-    if (frame == NULL && (held = held_new(pair, fields->kind, bytes)) == NULL)
+    if (frame == NULL && no_room == HOLD)
+        held = held_new(pair, fields->kind, bytes);
+    if (frame == NULL && held == NULL)
         return false;
     struct cpi_frame *head = frame != NULL ? frame : &held->frame;
     head->context = fields->context;
@@ -143,8 +149,18 @@ cpi_control_send(struct cpi_pair *pair, enum cpi_frame_kind kind, uint64_t lengt
     struct cpi_frame fields = {.kind = (uint8_t)kind, .length = length, .handle = handle};
     struct cpi_piece piece = {payload, payload_bytes};
 
-    if (!frame_send(pair, &fields, &piece, 1, 0, payload_bytes))
+    if (!frame_send(pair, &fields, &piece, 1, 0, payload_bytes, HOLD))
         cpi_engine_fail("out of memory for a control frame");
+}
+
+bool
+cpi_control_try(struct cpi_pair *pair, enum cpi_frame_kind kind, uint64_t length, uint64_t handle,
+                const void *payload, size_t payload_bytes)
+{
+    struct cpi_frame fields = {.kind = (uint8_t)kind, .length = length, .handle = handle};
+    struct cpi_piece piece = {payload, payload_bytes};
+
+    return frame_send(pair, &fields, &piece, 1, 0, payload_bytes, GIVE_UP);
 }
 
 int
@@ -163,7 +179,7 @@ cpi_engine_agent_send(enum cpi_frame_kind kind, int32_t tag, uint64_t handle,
         if (part > cpi_state.payload_max)
             part = cpi_state.payload_max;
         fields.context = (uint32_t)offset;
-        if (!frame_send(&cpi_state.agent, &fields, pieces, count, offset, part))
+        if (!frame_send(&cpi_state.agent, &fields, pieces, count, offset, part, HOLD))
             return CPMP_ENOMEM;
         offset += part;
     } while (offset < fields.length);

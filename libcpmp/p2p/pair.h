@@ -119,6 +119,10 @@ void cpi_frame_push(struct cpi_pair *pair, struct cpi_frame *frame, size_t paylo
 void cpi_control_send(struct cpi_pair *pair, enum cpi_frame_kind kind, uint64_t length,
                       uint64_t handle, const void *payload, size_t payload_bytes);
 
+/* The same now or never: false when there is no room, or others of this pair are held. */
+bool cpi_control_try(struct cpi_pair *pair, enum cpi_frame_kind kind, uint64_t length,
+                     uint64_t handle, const void *payload, size_t payload_bytes);
+
 /* Have flushing look at this pair. */
 void cpi_pair_mark_busy(struct cpi_pair *pair);
 

@@ -4,7 +4,7 @@ test_description='the native interface: messages, collectives, abort'
 . "${SHARNESS:-/usr/share/sharness/sharness.sh}"
 
 build() { # program
-    cpcc -std=gnu11 -Wall -Wextra -Werror -o "$1" "$CPMP_SRCDIR/tests/system/src/$1.c"
+    cpcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -o "$1" "$CPMP_SRCDIR/tests/system/src/$1.c"
 }
 
 # Runs a program that says "all well" at its end and nothing else, and leaves nothing behind.
@@ -16,7 +16,8 @@ runs_well() { # program, options of cpexec...
 }
 
 test_expect_success 'the programs compile' '
-    build native_messages && build native_collectives && build mpi_grants
+    build native_messages && build native_collectives && build mpi_grants &&
+    build native_full_ring
 '
 
 test_expect_success 'a program alone is a job of one rank' '
@@ -50,5 +51,9 @@ test_expect_success 'abort of a program alone' '
 '
 
 test_expect_success 'messages without data hold up no grant' 'runs_well mpi_grants --peers 2 -np 2'
+
+test_expect_success 'long messages while the ring to the agent is full' '
+    runs_well native_full_ring --peers 2 -np 2
+'
 
 test_done

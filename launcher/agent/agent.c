@@ -12,6 +12,7 @@
 
 #include "agent/ranks.h"
 #include "agent/report.h"
+#include "process/group.h"
 
 /* --- the end --- */
 
@@ -24,10 +25,21 @@ handle_close(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
-/* With its last handle closed, the loop returns. */
+/* Nobody else will when the launcher is gone. With an error the next launcher does. */
+static void
+cgroup_remove(const struct job *job)
+{
+    if (job->cgroup != NULL && *job->cgroup != '\0' && group_enter(job->home) == 0)
+        group_remove(job->cgroup);
+}
+
+/* The group goes first, while SIGTERM, which the launcher's death sends, still has its handler. With
+ * its last handle closed, the loop returns. */
 static void
 agent_stop(struct agent *agent)
 {
+    if (agent->state == AGENT_LOST)
+        cgroup_remove(&agent->job);
     if (agent->stream_open)
         control_stream_close(&agent->stream);
     uv_walk(&agent->loop, handle_close, agent);

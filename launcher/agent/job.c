@@ -80,6 +80,8 @@ job_release(struct job *job)
     free(job->places);
     free(job->local_ranks);
     free(job->listen);
+    free(job->cgroup);
+    free(job->home);
     memset(job, 0, sizeof(*job));
 }
 
@@ -91,7 +93,9 @@ job_setup(struct job *job, const Cpmp__Setup *setup)
     if (setup->key.len != JOB_KEY_BYTES || setup->peers == 0 || setup->peer >= setup->peers)
         return CPMP_EPROTO;
     job->listen = strdup(setup->listen);
-    if (job->listen == NULL)
+    job->cgroup = strdup(setup->cgroup);
+    job->home = strdup(setup->home);
+    if (job->listen == NULL || job->cgroup == NULL || job->home == NULL)
         return CPMP_ENOMEM;
     job->id = setup->job;
     memcpy(job->key, setup->key.data, JOB_KEY_BYTES);

@@ -24,6 +24,7 @@ struct job {
     uint32_t peer, peers;
     uint32_t capacity_millicores;
     char *listen;              /* address for the fabric endpoint; "": loopback */
+    char *cgroup, *home;       /* directories of control groups (Setup); "": none */
     Cpmp__Start *start;        /* NULL before job_start; owned */
     uint32_t world, local;
     const Cpmp__RankPlace **places;  /* [world], by rank; into start */

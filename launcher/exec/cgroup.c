@@ -4,13 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "process/group.h"
 
 #define GROUP_PREFIX "cpmp-"
 
@@ -101,8 +102,7 @@ list_has(const char *list, const char *word)
 }
 
 /* The path in the line "ID:CONTROLLERS:PATH" of /proc/self/cgroup (cgroups(7)) with this
- * controller;
- * "" is version 2. */
+ * controller; "" is version 2. */
 static int
 own_path(const char *own, const char *controller, char *path, size_t capacity)
 {
@@ -167,57 +167,24 @@ void
 exec_cgroup_base_release(struct exec_cgroup_base *base)
 {
     free(base->directory);
+    free(base->home);
     memset(base, 0, sizeof(*base));
 }
 
 /* --- the groups of launchers that were killed --- */
 
 static void
-members_kill(const char *directory)
-{
-    struct exec_text path = {0}, text = {0};
-    char *rest, *word;
-
-    exec_text_print(&path, "%s/cgroup.procs", directory);
-    if (file_read(exec_text_string(&path), &text) == 0 && text.bytes != NULL) {
-        for (rest = text.bytes; (word = strsep(&rest, "\n")) != NULL;) {
-            long pid = strtol(word, NULL, 10);
-            if (pid > 1)  /* 0: in another pid namespace */
-                kill((pid_t)pid, SIGKILL);
-        }
-    }
-    exec_text_release(&path);
-    exec_text_release(&text);
-}
-
-/* A process that was killed leaves the group a moment later, and nothing tells when; a group that
- * is still busy after these tries is found by the next launcher. */
-int
-exec_cgroup_remove(const struct exec_cgroup *group)
-{
-    for (int tries = 0; tries < 200; tries++) {
-        if (rmdir(group->directory) == 0 || errno == ENOENT)
-            return 0;
-        if (errno != EBUSY)
-            return -1;
-        members_kill(group->directory);
-        usleep(1000);
-    }
-    return -1;
-}
-
-static void
 sweep_one(const char *directory, const char *name)
 {
     struct exec_text path = {0};
-    struct exec_cgroup stale = {.lock_fd = -1};
 
     exec_text_print(&path, "%s/%s", directory, name);
-    stale.directory = path.bytes;
-    stale.lock_fd = open(path.bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (stale.lock_fd >= 0 && flock(stale.lock_fd, LOCK_EX | LOCK_NB) == 0)
-        exec_cgroup_remove(&stale);
-    exec_cgroup_release(&stale);
+    int lock_fd = open(exec_text_string(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock_fd >= 0 && flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
+        group_remove(exec_text_string(&path));
+    if (lock_fd >= 0)
+        close(lock_fd);
+    exec_text_release(&path);
 }
 
 static void
@@ -251,6 +218,11 @@ base_prepare(struct exec_cgroup_base *base, struct exec_text *why)
 {
     char *slash;
 
+    base->home = strdup(base->directory);
+    if (base->home == NULL) {
+        exec_text_add_string(why, "out of memory");
+        return -1;
+    }
     if (base->version == 1)
         return 0;
     if (children_have_cpu(base->directory))
@@ -329,6 +301,7 @@ exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base,
 
     exec_text_print(&path, "%s/%s%s", base->directory, GROUP_PREFIX, name);
     group->directory = path.bytes;
+    group->home = strdup(base->home);
     group->version = base->version;
     group->lock_fd = -1;
     do {
@@ -372,6 +345,7 @@ exec_cgroup_release(struct exec_cgroup *group)
     if (group->lock_fd >= 0)
         close(group->lock_fd);
     free(group->directory);
-    group->directory = NULL;
+    free(group->home);
+    group->directory = group->home = NULL;
     group->lock_fd = -1;
 }

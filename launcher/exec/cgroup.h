@@ -11,10 +11,10 @@
  * delegated group without processes), else beside it. Where neither is allowed the caller says so
  * and goes on without.
  *
- * The launcher holds a lock (flock) on each of its groups' directories. A group named cpmp-* that
- * nobody holds belongs to a launcher that was killed: the next one to make groups there kills what
- * is in it and removes it. That works across pid namespaces, where looking for the launcher's pid
- * would not.
+ * The launcher removes its groups (process/group.h). When it was killed, each agent does, from its
+ * launcher's own group. When they were killed too, the next launcher does: each holds a lock
+ * (flock) on its groups' directories, and a group named cpmp-* that nobody holds is nobody's. That
+ * works across pid namespaces, where looking for the launcher's pid would not.
  */
 
 #include <stdbool.h>
@@ -29,10 +29,12 @@
 struct exec_cgroup_base {
     int version;      /* 1 or 2; 0: nowhere */
     char *directory;  /* owned */
+    char *home;       /* owned; where the launcher itself is */
 };
 
 struct exec_cgroup {
     char *directory;  /* owned; NULL: none */
+    char *home;       /* owned; NULL: unknown */
     int lock_fd;
     int version;
 };
@@ -54,9 +56,6 @@ int exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *b
 /* An fd to which a child writes "0" to enter the group, close-on-exec; -1 with errno. */
 int exec_cgroup_open(const struct exec_cgroup *group);
 
-/* Kills what is in the group and removes it; waits a moment for what is dying. 0, or -1 with
- * errno. */
-int exec_cgroup_remove(const struct exec_cgroup *group);
 void exec_cgroup_release(struct exec_cgroup *group);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "plat/plat.h"
+#include "process/group.h"
 
 uint64_t
 exec_run_now_us(void)
@@ -201,7 +202,7 @@ cgroups_remove(struct exec_run *run)
 
         if (group->directory == NULL)
             continue;
-        if (exec_cgroup_remove(group) != 0) {
+        if (group_remove(group->directory) != 0) {
             exec_text_print(&text,
                             "the control group %s could not be removed: %s; the next cpexec with "
                             "shares removes it",

@@ -37,6 +37,8 @@ exec_run_send_setup(struct exec_peer *peer, uint32_t millicores)
     setup.listen = (char *)exec_agent_address(peer->index, run->environment);
     if (peer->agent.cgroup.directory != NULL)
         setup.cgroup = peer->agent.cgroup.directory;
+    if (peer->agent.cgroup.home != NULL)
+        setup.home = peer->agent.cgroup.home;
     message.body_case = CPMP__CONTROL__BODY_SETUP;
     message.setup = &setup;
     peer_send(peer, &message);

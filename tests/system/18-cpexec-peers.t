@@ -83,10 +83,18 @@ test_expect_success CGROUP '... after every kind of end' '
     job_ends 1 && test -z "$(groups_of $(job_id))"
 '
 
-test_expect_success CGROUP 'those of a cpexec that was killed go with the next one' '
-    job_start --json --peers 2:1 -np 3 sh -c "echo up; exec tail -f /dev/null" &&
+test_expect_success CGROUP 'those of a cpexec that was killed go with its agents' '
+    job_start --json --peers 2:1 -np 3 sh -c "setsid tail -f /dev/null & echo up; wait" &&
     await has_lines 3 "\"up" out && id=$(job_id) && test -n "$(groups_of $id)" &&
     kill -9 $job && { wait $job; test $? = 137; } && await job_is_gone &&
+    test -z "$(groups_of $id)"
+'
+
+test_expect_success CGROUP '... when those were killed too, with the next cpexec' '
+    job_start --json --peers 2:1 -np 3 sh -c "echo up; exec tail -f /dev/null" &&
+    await has_lines 3 "\"up" out && id=$(job_id) && test -n "$(groups_of $id)" &&
+    kill -STOP $job && kill -9 $(pgrep -P $job -x cpmp-agent) $job &&
+    { wait $job; test $? = 137; } && await job_is_gone && test -n "$(groups_of $id)" &&
     job_run 0 --json --peers 2:1 -np 2 true && test -z "$(groups_of $id)"
 '
 

@@ -33,8 +33,8 @@ cgroup_remove(const struct job *job)
         group_remove(job->cgroup);
 }
 
-/* The group goes first, while SIGTERM, which the launcher's death sends, still has its handler. With
- * its last handle closed, the loop returns. */
+/* The group goes first, while SIGTERM, which the launcher's death sends, still has its handler.
+ * With its last handle closed, the loop returns. */
 static void
 agent_stop(struct agent *agent)
 {

@@ -110,27 +110,32 @@ cpi_attr_release(void)
 
 /* --- values --- */
 
-static struct attr **
-attr_find(struct cpi_attrs *attrs, const struct key *key)
+static struct attr *
+attr_find(const struct cpi_attrs *attrs, const struct key *key)
 {
-    if (attrs == NULL)
-        return NULL;
-    for (struct attr **at = &attrs->newest; *at != NULL; at = &(*at)->older)
-        if ((*at)->key == key)
-            return at;
-    return NULL;
+    struct attr *attr = attrs == NULL ? NULL : attrs->newest;
+
+    while (attr != NULL && attr->key != key)
+        attr = attr->older;
+    return attr;
 }
 
+/* The user's function may set and delete other values of the object, so where `attr` stands in the
+ * list is looked for after it. */
 static int
-attr_erase(void *object, struct attr **at)
+attr_erase(void *object, struct cpi_attrs *attrs, struct attr *attr)
 {
-    struct attr *attr = *at;
     struct key *key = attr->key;
+    struct attr **at = &attrs->newest;
     int error = key->erase == NULL ? MPI_SUCCESS
                                    : key->erase(object, key->number, attr->value, key->extra);
 
     if (error != MPI_SUCCESS)
         return error;
+    while (*at != NULL && *at != attr)
+        at = &(*at)->older;
+    if (*at == NULL)
+        return MPI_SUCCESS;  /* it deleted this very value */
     *at = attr->older;
     key_put(key);
     free(attr);
@@ -161,11 +166,11 @@ attr_set(enum attr_kind kind, void *object, struct cpi_attrs **attrs_p, int numb
 
     if (key == NULL)
         return MPI_ERR_KEYVAL;
-    struct attr **at = attr_find(*attrs_p, key);
-    if (at == NULL)
+    struct attr *attr = attr_find(*attrs_p, key);
+    if (attr == NULL)
         return attr_add(attrs_p, key, value);
     /* The old value is deleted first; the new one is then the one set last. */
-    int error = attr_erase(object, at);
+    int error = attr_erase(object, *attrs_p, attr);
     return error != MPI_SUCCESS ? error : attr_add(attrs_p, key, value);
 }
 
@@ -176,10 +181,10 @@ attr_get(enum attr_kind kind, struct cpi_attrs *attrs, int number, void *value_p
 
     if (key == NULL)
         return MPI_ERR_KEYVAL;
-    struct attr **at = attr_find(attrs, key);
-    *flag = at != NULL;
-    if (at != NULL)
-        *(void **)value_p = (*at)->value;
+    const struct attr *attr = attr_find(attrs, key);
+    *flag = attr != NULL;
+    if (attr != NULL)
+        *(void **)value_p = attr->value;
     return MPI_SUCCESS;
 }
 
@@ -187,9 +192,9 @@ static int
 attr_delete(enum attr_kind kind, void *object, struct cpi_attrs *attrs, int number)
 {
     struct key *key = key_find(kind, number);
-    struct attr **at = key == NULL ? NULL : attr_find(attrs, key);
+    struct attr *attr = key == NULL ? NULL : attr_find(attrs, key);
 
-    return at == NULL ? MPI_ERR_KEYVAL : attr_erase(object, at);
+    return attr == NULL ? MPI_ERR_KEYVAL : attr_erase(object, attrs, attr);
 }
 
 /* Copies `attr` and those older than it, these first. */
@@ -228,7 +233,7 @@ cpi_attr_delete_all(void *object, struct cpi_attrs **attrs_p)
     struct cpi_attrs *attrs = *attrs_p;
 
     while (attrs != NULL && attrs->newest != NULL) {
-        int error = attr_erase(object, &attrs->newest);
+        int error = attr_erase(object, attrs, attrs->newest);
         if (error != MPI_SUCCESS)
             return error;
     }

@@ -256,6 +256,57 @@ test_attributes(void)
     MPI_Comm_free_keyval(&key);
 }
 
+/* Deletes the value under *extra, or sets one there. */
+static int
+delete_other(MPI_Comm comm, int key, void *value, void *extra)
+{
+    int flag, other = *(int *)extra;
+    void *there;
+
+    (void)key;
+    deletes++;
+    MPI_Comm_get_attr(comm, other, &there, &flag);
+    return flag ? MPI_Comm_delete_attr(comm, other) : MPI_Comm_set_attr(comm, other, value);
+}
+
+/* Delete functions may change other values of the communicator. */
+static void
+test_attributes_that_delete(void)
+{
+    static char base[10];
+    int keys[3], flag, other;
+    void *value;
+    MPI_Comm a;
+
+    for (int i = 0; i < 3; i++)
+        MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, i == 1 ? delete_other : delete_attr, &keys[i],
+                               i == 1 ? &other : NULL);
+    MPI_Comm_dup(MPI_COMM_SELF, &a);
+    for (int i = 0; i < 4; i++) {
+        deletes = 0;
+        other = i % 2 ? keys[0] : keys[2];
+        for (int k = 0; k < 3; k++)
+            if (i < 2 || keys[k] != other)
+                MPI_Comm_set_attr(a, keys[k], base + k);
+        MPI_Comm_delete_attr(a, keys[1]);
+        CHECK(deletes == (i < 2 ? 2 : 1));
+        for (int k = 0; k < 3; k++) {
+            MPI_Comm_get_attr(a, keys[k], &value, &flag);
+            CHECK(flag == (k != 1 && (i >= 2 || keys[k] != other)));
+            CHECK(!flag || value == base + (keys[k] == other ? 1 : k));
+            if (flag)
+                MPI_Comm_delete_attr(a, keys[k]);
+        }
+    }
+    deletes = 0;
+    other = keys[2];
+    MPI_Comm_set_attr(a, keys[1], base);
+    MPI_Comm_free(&a); /* what is set on the way is deleted too */
+    CHECK(deletes == 2);
+    for (int i = 0; i < 3; i++)
+        MPI_Comm_free_keyval(&keys[i]);
+}
+
 static void
 test_predefined_attributes(void)
 {
@@ -504,6 +555,7 @@ main(int argc, char **argv)
     test_split_type();
     test_groups();
     test_attributes();
+    test_attributes_that_delete();
     test_predefined_attributes();
     test_error_handlers();
     test_error_codes();

@@ -51,6 +51,7 @@ struct services {
     struct incoming *ranks;   /* [world] */
     struct cpi_list outbox, events, subscribers;
     size_t outbox_bytes;
+    size_t part_max;          /* of a body, in one frame that every peer's rings can hold */
 };
 
 /* More than this waiting for subscribers ends the job: memory is bounded, and nothing is lost
@@ -107,13 +108,10 @@ body_send(struct services *services, uint32_t rank, const struct cpi_frame *head
 {
     _Alignas(8) char room[sizeof(struct cpi_frame) + PART_BYTES_MAX];
     struct cpi_frame *frame = (struct cpi_frame *)room;
-    size_t part_max = cpi_ring_frame_max(services->segment->header->ring_bytes) - sizeof(*frame);
     size_t offset = 0;
 
-    if (part_max > PART_BYTES_MAX)
-        part_max = PART_BYTES_MAX;
     do {
-        size_t part = bytes - offset < part_max ? bytes - offset : part_max;
+        size_t part = bytes - offset < services->part_max ? bytes - offset : services->part_max;
         *frame = *head;
         frame->size = (uint32_t)(sizeof(*frame) + part);
         frame->dest = rank;
@@ -371,6 +369,9 @@ services_open(struct services **services_p, struct router *router, struct contro
     services->router = router;
     services->stream = stream;
     services->segment = segment;
+    services->part_max = cpi_segment_frame_max(segment) - sizeof(struct cpi_frame);
+    if (services->part_max > PART_BYTES_MAX)
+        services->part_max = PART_BYTES_MAX;
     cpi_list_init(&services->outbox);
     cpi_list_init(&services->events);
     cpi_list_init(&services->subscribers);

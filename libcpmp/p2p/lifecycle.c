@@ -63,7 +63,7 @@ state_init(void)
     cpi_list_init(&cpi_state.hooks);
     cpi_list_init(&cpi_state.grants);
     cpi_state.ring_bytes = header->ring_bytes;
-    cpi_state.payload_max = cpi_ring_frame_max(header->ring_bytes) - sizeof(struct cpi_frame);
+    cpi_state.payload_max = cpi_segment_frame_max(&cpi_engine.segment) - sizeof(struct cpi_frame);
     if (cpi_state.payload_max > FRAGMENT_BYTES_MAX)
         cpi_state.payload_max = FRAGMENT_BYTES_MAX;
     cpi_state.credit_bytes = header->credit_bytes;

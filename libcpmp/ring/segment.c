@@ -184,6 +184,17 @@ cpi_segment_unmap(struct cpi_segment *segment)
     memset(segment, 0, sizeof(*segment));
 }
 
+size_t
+cpi_segment_frame_max(const struct cpi_segment *segment)
+{
+    uint32_t most = segment->header->local;
+
+    for (uint32_t rank = 0; rank < segment->header->world; rank++)
+        if (segment->places[rank].local >= most)
+            most = segment->places[rank].local + 1;
+    return cpi_ring_frame_max(ring_bytes_for(most));
+}
+
 void
 cpi_segment_check(const struct cpi_segment *segment)
 {

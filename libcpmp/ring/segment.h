@@ -130,6 +130,10 @@ cpi_segment_ring(const struct cpi_segment *segment, uint32_t receiver, uint32_t 
     return (struct cpi_ring *)(segment->rings + index * segment->ring_stride);
 }
 
+/* Largest frame, header included, that fits the rings of all peers of the job: rings get smaller as
+ * the ranks of their peer grow, and a frame travels as it is. Needs the map (places). */
+size_t cpi_segment_frame_max(const struct cpi_segment *segment);
+
 /* Asserts the header's and the rings' invariants; for tests and on demand. */
 void cpi_segment_check(const struct cpi_segment *segment);
 

@@ -17,7 +17,7 @@ runs_well() { # program, options of cpexec...
 
 test_expect_success 'the programs compile' '
     build native_messages && build native_collectives && build mpi_grants &&
-    build native_full_ring
+    build native_full_ring && build native_uneven
 '
 
 test_expect_success 'a program alone is a job of one rank' '
@@ -54,6 +54,11 @@ test_expect_success 'messages without data hold up no grant' 'runs_well mpi_gran
 
 test_expect_success 'long messages while the ring to the agent is full' '
     runs_well native_full_ring --peers 2 -np 2
+'
+
+# From 90 ranks on the rings of a peer are smaller. (Where shares can't be enforced err says so.)
+test_expect_success 'a peer of many ranks and one of few' '
+    job_run 0 --peers 40:1 -np 100 ./native_uneven && has_lines 1 "all well" out
 '
 
 test_done

@@ -48,6 +48,31 @@ static void limits_are_refused(void **state)
     assert_int_equal(fd, -1);
 }
 
+/* A frame that fits here may be too large for the rings of a peer with more ranks. */
+static void frames_fit_the_smallest_rings_of_the_job(void **state)
+{
+    struct cpi_segment_config config = {.job = 9, .world = 1 + CPI_SEGMENT_LOCAL_MAX, .local = 1,
+                                        .peers = 2, .cores = 2, .capacity_millicores = 2000};
+    struct cpi_segment_config other = config;
+    struct cpi_segment few, many;
+    int fd = -1;
+
+    (void)state;
+    other.local = CPI_SEGMENT_LOCAL_MAX;
+    other.peer = 1;
+    assert_int_equal(cpi_segment_make(&few, &config, &fd), CPMP_OK);
+    close(fd);
+    assert_int_equal(cpi_segment_make(&many, &other, &fd), CPMP_OK);
+    close(fd);
+    for (uint32_t rank = 1; rank < config.world; rank++)
+        few.places[rank] = many.places[rank] = (struct cpi_place){.peer = 1, .local = rank - 1};
+    assert_true(many.header->ring_bytes < few.header->ring_bytes);
+    assert_int_equal(cpi_segment_frame_max(&few), cpi_ring_frame_max(many.header->ring_bytes));
+    assert_int_equal(cpi_segment_frame_max(&many), cpi_segment_frame_max(&few));
+    cpi_segment_unmap(&few);
+    cpi_segment_unmap(&many);
+}
+
 static void both_sides_see_one_memory(void **state)
 {
     struct cpi_segment_config config = config_of(5, 3);
@@ -172,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_of_256_ranks_is_within_1_gib),
         cmocka_unit_test(limits_are_refused),
+        cmocka_unit_test(frames_fit_the_smallest_rings_of_the_job),
         cmocka_unit_test(both_sides_see_one_memory),
         cmocka_unit_test(rings_do_not_overlap),
         cmocka_unit_test(a_memfd_without_seals_is_refused),

@@ -13,14 +13,18 @@
 /* Elements in scratch begin on multiples of this, whatever their lower bound. */
 #define ALIGNMENT 16u
 
-/* Bytes that `count` elements span in memory, from *low_p on relative to the first one's origin. */
+/* Bytes that `count` elements span in memory, from *low_p on relative to the first one's origin.
+ * What lies within an element's bounds counts, data or not: users' operations assign whole
+ * structs. */
 static size_t
 span_bytes(const struct cpi_type *type, size_t count, ptrdiff_t *low_p)
 {
     ptrdiff_t reach = (ptrdiff_t)(count - 1) * cpi_type_extent(type);
+    ptrdiff_t low = type->lb < type->true_lb ? type->lb : type->true_lb;
+    ptrdiff_t high = type->ub > type->true_ub ? type->ub : type->true_ub;
 
-    *low_p = type->true_lb + (reach < 0 ? reach : 0);
-    return (size_t)(type->true_ub - type->true_lb + (reach < 0 ? -reach : reach));
+    *low_p = low + (reach < 0 ? reach : 0);
+    return (size_t)(high - low + (reach < 0 ? -reach : reach));
 }
 
 size_t

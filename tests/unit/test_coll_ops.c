@@ -220,6 +220,51 @@ elements_with_gaps_are_laid_out_for_the_operation(void **state)
     free(scratch);
 }
 
+struct padded {
+    double value;
+    char padding[56];
+};
+
+/* Writes all of an element, as an assignment of structs does. */
+static void
+add_padded(void *in, void *inout, int *count, struct cpi_type **type)
+{
+    (void)type;
+    for (int i = 0; i < *count; i++) {
+        struct padded sum;
+
+        memset(&sum, 0x5a, sizeof(sum));
+        sum.value = ((struct padded *)in)[i].value + ((struct padded *)inout)[i].value;
+        ((struct padded *)inout)[i] = sum;
+    }
+}
+
+static void
+operations_may_write_what_lies_between_the_data(void **state)
+{
+    double blocks[3][2] = { { 1, 2 }, { 10, 20 }, { 100, 200 } }, out[2];
+    char *pointers[] = { (char *)blocks[0], (char *)blocks[1], (char *)blocks[2] };
+    struct cpi_op *op;
+    struct cpi_type *type;
+
+    (void)state;
+    assert_int_equal(cpi_op_new(add_padded, true, &op), CPMP_OK);
+    assert_int_equal(cpi_type_resized(cpi_type_of_prim(CPI_PRIM_DOUBLE), 0, sizeof(struct padded),
+                                      &type), CPMP_OK);
+    size_t bytes = cpi_fold_scratch_bytes(type, 2);
+    unsigned char *scratch = malloc(bytes + sizeof(struct padded));
+    assert_non_null(scratch);
+    memset(scratch + bytes, 0xa5, sizeof(struct padded));
+    cpi_fold_run(&(struct cpi_fold){ .op = op, .type = type, .count = 2, .n = 3,
+                                     .blocks = pointers, .out = out, .scratch = scratch });
+    assert_true(out[0] == 111 && out[1] == 222);
+    for (size_t i = 0; i < sizeof(struct padded); i++)
+        assert_int_equal(scratch[bytes + i], 0xa5);
+    free(scratch);
+    cpi_type_put(type);
+    cpi_op_put(op);
+}
+
 static void
 long_folds_equal_the_loop_over_blocks(void **state)
 {
@@ -257,6 +302,7 @@ main(void)
         cmocka_unit_test(operations_are_refused_where_mpi_defines_none),
         cmocka_unit_test(users_operations_fold_in_order),
         cmocka_unit_test(elements_with_gaps_are_laid_out_for_the_operation),
+        cmocka_unit_test(operations_may_write_what_lies_between_the_data),
         cmocka_unit_test(long_folds_equal_the_loop_over_blocks),
     };
 

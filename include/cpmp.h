@@ -248,7 +248,7 @@ typedef void cpmp_event_fn(const cpmp_event *event, void *arg);
  * after the subscription is known to it; after a barrier it is. It runs inside a call of this
  * library (any that waits, cpmp_test or cpmp_poll), one after the other. It may emit and send, but
  * not wait; a variable called for while a call on one waits gives CPMP_ESTATE. A rank that never
- * looks ends the job when 256 MiB of events wait for it. */
+ * looks ends the job when 256 MiB of events wait for it. CPMP_ELIMIT after 256 of them. */
 int cpmp_subscribe(const char *topic, cpmp_event_fn *callback, void *arg);
 
 /* Tell how far this rank is: `done` of `total` units (total 0: unknown). Feeds the launcher's

@@ -38,9 +38,11 @@ struct subscriber {
     char topic[];
 };
 
-/* Bodies of one rank on their way in. */
+/* What one rank asks: bodies on their way in; whether a call of it waits for its reply here. */
 struct incoming {
     struct cpi_assembly call, event;
+    bool calling;
+    uint32_t subscriptions;
 };
 
 struct services {
@@ -54,8 +56,7 @@ struct services {
     size_t part_max;          /* of a body, in one frame that every peer's rings can hold */
 };
 
-/* More than this waiting for subscribers ends the job: memory is bounded, and nothing is lost
- * silently. */
+/* More than this waiting for ranks ends the job: memory is bounded, nothing is lost silently. */
 #define WAITING_BYTES_MAX ((size_t)256 << 20)
 
 /* --- frames out --- */
@@ -123,6 +124,21 @@ body_send(struct services *services, uint32_t rank, const struct cpi_frame *head
     } while (offset < bytes);
 }
 
+/* After what was sent to `rank`. */
+static void
+waiting_check(struct services *services, uint32_t rank)
+{
+    struct router_counts counts;
+
+    router_counts(services->router, &counts);
+    if (counts.backlog_bytes + services->outbox_bytes > WAITING_BYTES_MAX)
+        report_trouble(services->stream, CONTROL_TROUBLE_FATAL,
+                       "more than %zu MiB wait for ranks that do not look at what they asked for "
+                       "(partial results, global variables), rank %u among them; let them call "
+                       "cpmp_poll",
+                       WAITING_BYTES_MAX >> 20, rank);
+}
+
 /* --- global variables --- */
 
 static void
@@ -130,11 +146,13 @@ on_store_reply(void *arg, struct cpi_caller caller, int error, const struct cpi_
                const void *value)
 {
     struct services *services = arg;
+    struct incoming *rank = &services->ranks[caller.rank];
     struct cpi_frame head = {.kind = CPI_FRAME_VAR_REPLY, .source = CPI_RANK_AGENT, .tag = error,
                              .handle = caller.handle};
     size_t bytes = sizeof(*reply) + reply->value_bytes;
     char *body = malloc(bytes);
 
+    rank->calling = false;
     if (body == NULL) {
         report_trouble(services->stream, CONTROL_TROUBLE_FATAL,
                        "an agent is out of memory for a global variable of %u bytes",
@@ -146,6 +164,7 @@ on_store_reply(void *arg, struct cpi_caller caller, int error, const struct cpi_
         memcpy(body + sizeof(*reply), value, reply->value_bytes);
     body_send(services, caller.rank, &head, body, bytes);
     free(body);
+    waiting_check(services, caller.rank);
 }
 
 static void
@@ -173,13 +192,15 @@ on_call(void *arg, uint32_t peer, const struct cpi_frame *frame)
             frame_send(services, true, home, frame);
         return;
     }
-    struct cpi_assembly *assembly = &services->ranks[frame->source].call;
-    int error = cpi_assembly_add(assembly, frame, &complete);
+    struct incoming *rank = &services->ranks[frame->source];
+    struct cpi_assembly *assembly = &rank->call;
+    int error = rank->calling ? CPMP_EPROTO : cpi_assembly_add(assembly, frame, &complete);
     if (error == CPMP_OK && !complete)
         return;
     if (error == CPMP_OK)
         error = cpi_var_request_parse(&request, frame->tag, assembly->body, assembly->bytes);
     if (error == CPMP_OK) {
+        rank->calling = true;
         struct cpi_caller caller = {.rank = frame->source, .handle = frame->handle};
         cpi_store_call(services->store, caller, &request);
     } else {
@@ -195,19 +216,6 @@ topic_matches(const struct subscriber *subscriber, const char *topic, uint32_t t
 {
     return subscriber->topic_bytes == 0 || (subscriber->topic_bytes == topic_bytes &&
                                             memcmp(subscriber->topic, topic, topic_bytes) == 0);
-}
-
-static void
-waiting_check(struct services *services, uint32_t rank)
-{
-    struct router_counts counts;
-
-    router_counts(services->router, &counts);
-    if (counts.backlog_bytes + services->outbox_bytes > WAITING_BYTES_MAX)
-        report_trouble(services->stream, CONTROL_TROUBLE_FATAL,
-                       "more than %zu MiB of partial results wait for ranks that do not look at "
-                       "what they subscribed to, rank %u among them; let them call cpmp_poll",
-                       WAITING_BYTES_MAX >> 20, rank);
 }
 
 static void
@@ -323,11 +331,13 @@ on_subscribe(void *arg, uint32_t peer, const struct cpi_frame *frame)
     size_t bytes = cpi_frame_payload_bytes(frame);
     struct subscriber *subscriber = malloc(sizeof(*subscriber) + bytes);
 
-    if (subscriber == NULL || bytes > CPMP_NAME_MAX || frame->source >= header->world) {
+    if (subscriber == NULL || bytes > CPMP_NAME_MAX || frame->source >= header->world ||
+        services->ranks[frame->source].subscriptions == CPI_SUBSCRIPTIONS_MAX) {
         malformed_report(services, frame, "a subscription");
         free(subscriber);
         return;
     }
+    services->ranks[frame->source].subscriptions++;
     subscriber->rank = frame->source;
     subscriber->topic_bytes = (uint32_t)bytes;
     memcpy(subscriber->topic, frame + 1, bytes);
@@ -424,6 +434,8 @@ void
 services_forget(struct services *services, uint32_t rank)
 {
     cpi_store_forget(services->store, rank);
+    services->ranks[rank].calling = false;
+    services->ranks[rank].subscriptions = 0;
     CPI_LIST_FOR_SAFE(link, &services->subscribers)
     {
         struct subscriber *subscriber = CPI_CONTAINER(link, struct subscriber, link);

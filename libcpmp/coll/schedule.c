@@ -11,7 +11,7 @@
 #include "p2p/p2p.h"
 
 #define BUFFER_ALIGNMENT 64u
-#define TAG_MAX          0x3fffffffu /* tags above are for making communicators */
+#define TAG_MAX          0x1fffffffu /* tags above are for making communicators */
 #define COPY_BYTES       8192u       /* on the stack, between two packers */
 
 /* One buffer of such a size is kept for the next schedule: memory fresh from the system costs a

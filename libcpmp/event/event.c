@@ -238,7 +238,6 @@ announce(const char *topic)
     unsigned round = 0;
 
     events.acks = 0;
-    events.subscriptions_asked++;
     int error =
         cpi_engine_agent_send(CPI_FRAME_SUBSCRIBE, 0, events.subscriptions_asked, &piece, 1);
     while (error == CPMP_OK && events.acks < cpi_engine.segment.header->peers)
@@ -253,6 +252,8 @@ cpi_event_subscribe(const char *topic, cpmp_event_fn *callback, void *arg)
 
     if (callback == NULL || topic_bytes > CPMP_NAME_MAX || (topic != NULL && topic_bytes == 0))
         return CPMP_EINVAL;
+    if (events.subscriptions_asked == CPI_SUBSCRIPTIONS_MAX)
+        return CPMP_ELIMIT;
     struct subscription *subscription = calloc(1, sizeof(*subscription));
     if (subscription == NULL)
         return CPMP_ENOMEM;
@@ -262,6 +263,7 @@ cpi_event_subscribe(const char *topic, cpmp_event_fn *callback, void *arg)
     if (topic != NULL)
         memcpy(subscription->topic, topic, topic_bytes + 1);
     cpi_list_append(&events.subscriptions, &subscription->link);
+    events.subscriptions_asked++;
     int error = cpi_engine.alone ? CPMP_OK : announce(topic);
     if (error != CPMP_OK) {
         cpi_list_remove(&subscription->link);

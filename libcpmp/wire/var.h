@@ -25,7 +25,8 @@
 
 #include "wire/frame.h"
 
-#define CPI_BODY_BYTES_MAX (4u << 20)
+#define CPI_BODY_BYTES_MAX    (4u << 20)
+#define CPI_SUBSCRIPTIONS_MAX 256u        /* of one rank */
 
 enum cpi_var_op {
     CPI_VAR_OPEN = 1,      /* value: initial or none; size_bytes */

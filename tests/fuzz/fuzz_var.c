@@ -56,7 +56,10 @@ static struct {
 
 static struct cpi_segment_header header = {
     .world = RANKS, .local = OWN_RANKS, .peer = 0, .peers = PEERS, .ring_bytes = RING_BYTES};
-static const struct cpi_segment segment = {.header = &header};
+
+/* The last rank stands behind so many others that rings are as small as they get. */
+static struct cpi_place places[RANKS] = {{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1022}};
+static const struct cpi_segment segment = {.header = &header, .places = places};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -97,5 +97,8 @@ main(void)
     count_up();
     ask_and_answer();
     OK(cpmp_emit_text("done", "rank %d of %d", rank, size));
+    for (int i = rank == 0 ? 3 : 1; i < 256; i++)
+        OK(cpmp_subscribe("answer", on_any, NULL));
+    CHECK(cpmp_subscribe("answer", on_any, NULL) == CPMP_ELIMIT);
     return end();
 }

@@ -237,5 +237,5 @@ cpi_engine_abort(int exit_code, const char *text)
     else
         cpi_engine_agent_send(CPI_FRAME_ABORT, exit_code, 0, &piece, 1);
     /* The agent reads the rings of a dead rank to their end. A full ring: the exit code tells. */
-    cpi_process_end(exit_code == 0 ? 1 : exit_code);
+    cpi_process_end((exit_code & 255) == 0 ? 1 : exit_code);  /* a status has 8 bits; 0 is success */
 }

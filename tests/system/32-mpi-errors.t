@@ -55,7 +55,9 @@ test_expect_success 'MPI_Init twice is an error' '
 
 test_expect_success 'alone, too, the text is said and the code returned' '
     test_expect_code 16 ./errors twice 2>err &&
-    grep "\*\*\* An error occurred in MPI_Init\$" err
+    grep "\*\*\* An error occurred in MPI_Init\$" err &&
+    test_expect_code 7 ./errors abort 7 2>err && grep "errorcode 7" err &&
+    test_expect_code 1 ./errors abort 256 2>err && grep "errorcode 256" err
 '
 
 test_done

@@ -10,7 +10,7 @@ int
 main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
-    int rank, value[2] = {1, 2};
+    int rank, size, value[2] = {1, 2};
     MPI_Comm comm;
     MPI_Request request;
 
@@ -18,9 +18,10 @@ main(int argc, char **argv)
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm);
     MPI_Comm_set_name(comm, "the copy");
-    if (strcmp(what, "abort") == 0 && rank == 1)
+    if (strcmp(what, "abort") == 0 && (rank == 1 || size == 1))
         MPI_Abort(comm, argc > 2 ? (int)strtol(argv[2], NULL, 10) : 7);
     if (strcmp(what, "truncate") == 0) {
         if (rank == 0)

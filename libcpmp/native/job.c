@@ -134,8 +134,9 @@ cpmp_abort(int exit_code, const char *message)
 
     if (exit_code < 1 || exit_code > 255)
         exit_code = 1;
-    snprintf(text, sizeof(text), "rank %d ended the job with exit code %d%s%s", cpi_engine.rank,
-             exit_code, message == NULL ? "" : ": ", message == NULL ? "" : message);
+    snprintf(text, sizeof(text), "rank %d ended the job with exit code %d%s%s",
+             cpi_engine_rank_told(), exit_code, message == NULL ? "" : ": ",
+             message == NULL ? "" : message);
     fflush(NULL);
     cpi_engine_abort(exit_code, text);
 }

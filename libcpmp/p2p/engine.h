@@ -43,6 +43,10 @@ extern struct cpi_engine cpi_engine;
  * CPMP_EVERSION, CPMP_ESYS. */
 int cpi_engine_init(void);
 
+/* This process's rank in the world, also before it has joined: the launcher has told it. 0 for a
+ * process that nobody started as a rank. */
+int cpi_engine_rank_told(void);
+
 /* Joins with a segment already mapped: for tests. The engine takes `segment` over; `host` may be
  * NULL. */
 int cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *host,

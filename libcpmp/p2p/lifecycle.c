@@ -171,6 +171,16 @@ cpi_engine_init(void)
                                 (uint32_t)local, (int)bell_fd);
 }
 
+int
+cpi_engine_rank_told(void)
+{
+    long told = environment_number("CPMP_RANK");
+
+    if (cpi_engine.segment.header != NULL)
+        return cpi_engine.rank;
+    return told >= 0 && told < (long)CPI_SEGMENT_WORLD_MAX ? (int)told : 0;
+}
+
 /* Frees what is queued for a rank that has ended: nobody will read it. */
 static void
 pair_discard(struct cpi_pair *pair)

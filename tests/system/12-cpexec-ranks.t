@@ -70,6 +70,14 @@ test_expect_success 'cpmp_abort: its text and its code' '
     job_run 1 -np 3 ./part abort 0 && grep "no more apples" err
 '
 
+test_expect_success 'cpmp_abort before cpmp_init: the rank says its own number' '
+    job_run 5 --peers 2 -np 3 sh -c "
+        test \$CPMP_RANK = 2 || exec tail -f /dev/null
+        exec ./part abort-early 5" &&
+    grep "^rank 2 ended the job with exit code 5: no apples at all\$" err &&
+    test_expect_code 5 ./part abort-early 5 2>err && grep "^rank 0 ended the job" err
+'
+
 test_expect_success 'of many that abort one is told' '
     job_run 4 -np 8 ./part abort-all 4 && has_lines 1 "no more apples" err &&
     has_lines 1 "cpexec exits with 4" err

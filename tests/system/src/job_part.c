@@ -40,6 +40,8 @@ main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     int number = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
 
+    if (strcmp(what, "abort-early") == 0)
+        cpmp_abort(number, "no apples at all");
     if (cpmp_init() != CPMP_OK)
         return 9;
     printf("rank %d is %ld\n", cpmp_rank(), (long)getpid());

@@ -13,6 +13,8 @@
 #define EAGER_BYTES_MAX        (8u << 10)
 #define EAGER_BYTES_MAX_REMOTE (64u << 10)  /* a request and its answer take longer than copies */
 #define FRAGMENT_BYTES_MAX     (8u << 10)   /* so that the two copies of a message overlap */
+#define LAST_WORDS_NS          2000000000u  /* an agent that takes nothing for so long is stuck */
+#define LAST_WORDS_NAP_US      500u
 
 /* A number from the environment, or -1 when it is absent or no number. */
 static long
@@ -237,15 +239,30 @@ cpi_engine_end(void)
     /* The segment stays mapped: functions such as cpmp_rank still answer for error texts. */
 }
 
+/* The ring to the agent may be full, and what is held back for want of room would end with this
+ * process. Nothing but that is moved here: this may be called from within progress, and callbacks
+ * of the program could abort again. False when the agent didn't make room. */
+static bool
+last_words_leave(void)
+{
+    uint64_t until_ns = cpi_clock_ns() + LAST_WORDS_NS;
+
+    while (!cpi_list_empty(&cpi_state.agent.held) && cpi_clock_ns() < until_ns)
+        if (!cpi_send_flush(&cpi_state.agent))
+            cpi_nap_us(LAST_WORDS_NAP_US);
+    return cpi_list_empty(&cpi_state.agent.held);
+}
+
 void
 cpi_engine_abort(int exit_code, const char *text)
 {
     struct cpi_piece piece = {text, strnlen(text, 1000)};
 
-    if (cpi_engine.alone || !cpi_state.active)
+    /* The agent reads the rings of a dead rank to their end. What it doesn't get is said here. */
+    if (cpi_engine.alone || !cpi_state.active ||
+        cpi_engine_agent_send(CPI_FRAME_ABORT, exit_code, 0, &piece, 1) != CPMP_OK ||
+        !last_words_leave())
         cpi_text_print(text);
-    else
-        cpi_engine_agent_send(CPI_FRAME_ABORT, exit_code, 0, &piece, 1);
-    /* The agent reads the rings of a dead rank to their end. A full ring: the exit code tells. */
-    cpi_process_end((exit_code & 255) == 0 ? 1 : exit_code);  /* a status has 8 bits; 0 is success */
+    /* A status has 8 bits of it, and 0 would be success. */
+    cpi_process_end((exit_code & 255) == 0 ? 1 : exit_code);
 }

@@ -49,6 +49,9 @@ void cpi_bell_ring(int fd);
 /* Let another runnable process have the core. */
 void cpi_yield(void);
 
+/* Sleep so long, or until a signal. */
+void cpi_nap_us(unsigned us);
+
 /* A few nanoseconds of politeness in a spin loop. */
 static inline void
 cpi_relax(void)

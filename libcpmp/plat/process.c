@@ -20,6 +20,14 @@ cpi_clock_ns(void)
 }
 
 void
+cpi_nap_us(unsigned us)
+{
+    struct timespec nap = {.tv_sec = us / 1000000u, .tv_nsec = us % 1000000u * 1000};
+
+    nanosleep(&nap, NULL);
+}
+
+void
 cpi_bell_ring(int fd)
 {
     uint64_t one = 1;

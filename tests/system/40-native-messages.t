@@ -17,7 +17,7 @@ runs_well() { # program, options of cpexec...
 
 test_expect_success 'the programs compile' '
     build native_messages && build native_collectives && build mpi_grants &&
-    build native_full_ring && build native_uneven
+    build native_full_ring && build native_uneven && build native_last_words
 '
 
 test_expect_success 'a program alone is a job of one rank' '
@@ -59,6 +59,18 @@ test_expect_success 'long messages while the ring to the agent is full' '
 # From 90 ranks on the rings of a peer are smaller. (Where shares can't be enforced err says so.)
 test_expect_success 'a peer of many ranks and one of few' '
     job_run 0 --peers 40:1 -np 100 ./native_uneven && has_lines 1 "all well" out
+'
+
+test_expect_success 'the text of an abort finds the ring to the agent full, and waits for room' '
+    job_run 6 --peers 2 -np 2 ./native_last_words waits &&
+    has_lines 1 "^Rank 0 ended the job with exit code 6: these are the last words\$" err &&
+    grep "^That was rank 0 (peer 0" err
+'
+
+test_expect_success '… but not for ever: then the rank says it itself' '
+    job_run 6 --peers 2 -np 2 ./native_last_words dies &&
+    has_lines 1 "^rank 0 ended the job with exit code 6: these are the last words\$" err &&
+    grep "^Rank 0 (peer 0, .* exited with code 6" err
 '
 
 test_done

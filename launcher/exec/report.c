@@ -118,6 +118,30 @@ rank_state_name(const struct exec_rank *rank)
     return "unstarted";
 }
 
+/* Nothing for those who never called cpmp_progress. */
+static void
+progress_add(struct exec_text *text, uint64_t done, uint64_t total)
+{
+    if (done == 0 && total == 0)
+        return;
+    exec_json_open(text, "progress", '{');
+    exec_json_number(text, "done", done);
+    exec_json_number(text, "total", total);
+    exec_json_close(text, '}');
+}
+
+static void
+report_add_progress(struct exec_text *text, const struct exec_view *view)
+{
+    uint64_t done = 0, total = 0;
+
+    for (uint32_t i = 0; i < view->map->ranks; i++) {
+        done += view->job->ranks[i].progress_done;
+        total += view->job->ranks[i].progress_total;
+    }
+    progress_add(text, done, total);
+}
+
 static void
 report_add_rank(struct exec_text *text, const struct exec_view *view, uint32_t index)
 {
@@ -133,6 +157,7 @@ report_add_rank(struct exec_text *text, const struct exec_view *view, uint32_t i
     exec_json_bool(text, "failed", rank->failed);
     exec_json_decimal(text, "cpu_s", (double)rank->cpu_us / 1e6, 6);
     exec_json_number(text, "max_rss_kib", rank->max_rss_kib);
+    progress_add(text, rank->progress_done, rank->progress_total);
     exec_json_close(text, '}');
 }
 
@@ -166,6 +191,7 @@ exec_report_final(struct exec_text *text, const struct exec_view *view,
     if (*text_of_failure != '\0')
         exec_json_string(text, "message", text_of_failure);
     exec_json_decimal(text, "wall_s", (double)wall_us / 1e6, 6);
+    report_add_progress(text, view);
     exec_json_open(text, "ranks", '[');
     for (uint32_t i = 0; i < view->map->ranks; i++)
         report_add_rank(text, view, i);

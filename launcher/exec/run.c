@@ -233,6 +233,8 @@ drain_begin(struct exec_run *run)
         struct exec_peer_report reports[EXEC_PEERS_MAX];
         for (uint32_t i = 0; i < run->map->peers; i++)
             reports[i] = run->peers[i].report;
+        exec_text_clear(&failure);
+        exec_display_failure_plain(&failure, &run->view);
         exec_report_final(&text, &run->view, reports, exec_run_now_us() - run->begun_us,
                           run->exit_code, exec_text_string(&failure));
         exec_output_say(&run->output, false, &text);

@@ -47,7 +47,7 @@ test_expect_success 'the report of a job that went well' '
 test_expect_success 'the reports of jobs that did not' '
     job_run 7 --json -np 2 sh -c "test \$CPMP_RANK = 0 || exit 7; exec tail -f /dev/null" &&
     holds out ".[-1] | .exit_code == 7 and .cause == \"exit\" and .cause_rank == 1" &&
-    holds out ".[-1].message | test(\"Rank 1 .* exited with code 7\")" &&
+    holds out ".[-1].message | test(\"^Rank 1 .* exited with code 7\") and (test(\"---\") | not)" &&
     holds out "[.[-1].ranks[] | [.state, .signal, .exit_code, .failed]] ==
         [[\"killed\", 15, null, false], [\"exited\", null, 7, true]]" &&
     job_run 139 --json -np 2 ./part crash &&
@@ -59,6 +59,19 @@ test_expect_success 'the reports of jobs that did not' '
     printf "#!/no/such/interpreter\n" >script && chmod +x script &&
     job_run 127 --json -np 2 ./script &&
     holds out ".[-1] | .cause == \"start\" and ([.ranks[].state] == [\"unstarted\", \"unstarted\"])"
+'
+
+test_expect_success 'one line for a code that all ranks exited with' '
+    job_run 3 --json -np 1 sh -c "exit 3" &&
+    holds out ".[-1].message | rtrimstr(\"\n\") == \"Rank 0 exited with code 3: sh -c exit 3\""
+'
+
+test_expect_success 'how far ranks were when they ended' '
+    job_run 0 --json --peers 2 -np 3 ./part progress-and-end 20 &&
+    holds out ".[-1].progress == {\"done\": 63, \"total\": 300}" &&
+    holds out "[.[-1].ranks[].progress.done] == [20, 21, 22]" &&
+    job_run 0 --json -np 2 ./part emit 1 &&
+    holds out "[.[-1] | recurse | objects | has(\"progress\")] | any | not"
 '
 
 test_expect_success '... killed from outside' '

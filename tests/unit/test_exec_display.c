@@ -266,16 +266,20 @@ the_report_has_every_rank_and_peer(void **state)
     happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 0, .code = 0, .stage = 2,
                                 .cpu_us = 1500000, .max_rss_kib = 99});
     happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 1, .code = 9, .signaled = true});
+    job.ranks[0].progress_done = 3;
+    job.ranks[0].progress_total = 4;
+    job.ranks[2].progress_done = 1;
     exec_report_final(&text, &view, reports, 2000000, 137, "box\n");
     assert_string_equal(
         "{\"type\":\"report\",\"job\":\"0000000000000abc\",\"exit_code\":137,\"cause\":\"signal\","
-        "\"cause_rank\":1,\"message\":\"box\\n\",\"wall_s\":2.000000,\"ranks\":["
+        "\"cause_rank\":1,\"message\":\"box\\n\",\"wall_s\":2.000000,"
+        "\"progress\":{\"done\":4,\"total\":4},\"ranks\":["
         "{\"rank\":0,\"peer\":0,\"pid\":70,\"state\":\"exited\",\"exit_code\":0,\"failed\":false,"
-        "\"cpu_s\":1.500000,\"max_rss_kib\":99},"
+        "\"cpu_s\":1.500000,\"max_rss_kib\":99,\"progress\":{\"done\":3,\"total\":4}},"
         "{\"rank\":1,\"peer\":0,\"pid\":71,\"state\":\"killed\",\"signal\":9,\"failed\":true,"
         "\"cpu_s\":0.000000,\"max_rss_kib\":0},"
         "{\"rank\":2,\"peer\":1,\"pid\":72,\"state\":\"running\",\"failed\":false,"
-        "\"cpu_s\":0.000000,\"max_rss_kib\":0}],\"peers\":["
+        "\"cpu_s\":0.000000,\"max_rss_kib\":0,\"progress\":{\"done\":1,\"total\":0}}],\"peers\":["
         "{\"peer\":0,\"name\":\"pc/"
         "0\",\"lost\":false,\"frames_out\":3,\"frames_in\":0,\"bytes_out\":0,"
         "\"bytes_in\":0,\"batches_out\":0,\"strangers\":0},"

@@ -70,6 +70,11 @@ main(int argc, char **argv)
         cpmp_emit("raw", "\0\1\377", 3);
         return cpmp_end() == CPMP_OK ? 0 : 9;
     }
+    if (strcmp(what, "progress-and-end") == 0) {
+        for (int i = 0; i <= number + cpmp_rank(); i++)
+            cpmp_progress((uint64_t)i, 100);
+        return cpmp_end() == CPMP_OK ? 0 : 9;
+    }
     if (strcmp(what, "progress") == 0)
         cpmp_progress((uint64_t)number, 100);
     wait_for_nothing();

@@ -17,9 +17,10 @@ exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, b
     memset(events, 0, sizeof(*events));
     events->last = exec_memory_new(ranks, sizeof(*events->last));
     events->ranks = ranks;
-    events->json = json;
+    events->typed = json;
+    events->json = json || (path != NULL && strcmp(path, "-") == 0);
     events->fd = -1;
-    if (path == NULL)
+    if (path == NULL || strcmp(path, "-") == 0)
         return 0;
     events->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
     if (events->fd >= 0)
@@ -101,7 +102,7 @@ exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
     if (events->fd >= 0 && !events->broken)
         exec_event_print_json(&events->queue, emitted, false);
     else if (events->fd < 0 && events->json)
-        exec_event_print_json(text, emitted, true);
+        exec_event_print_json(text, emitted, events->typed);
     else if (events->fd < 0)
         exec_event_print(text, emitted);
     return true;

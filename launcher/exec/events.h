@@ -4,7 +4,7 @@
 
 /*
  * Partial results: what ranks emit (cpmp_emit), for people as lines "[RANK] TOPIC: TEXT" on stdout,
- * or for programs as JSON lines in the file of --events, or on stdout with --json.
+ * or for programs as JSON lines in the file of --events, or on stdout with --json or --events -.
  *
  * Each event of a rank is taken once, in the order of its sequence number; one that comes a second
  * time is dropped. Lines of the file:
@@ -33,13 +33,14 @@ struct exec_events {
     uint64_t *last;         /* [ranks] sequence number of the last event taken */
     uint32_t ranks;
     int fd;                 /* --events; -1: none */
-    bool json;              /* on stdout as JSON, when there is no file */
+    bool json;              /* on stdout as JSON, when there is no file, */
+    bool typed;             /* among lines of other types */
     bool broken;            /* the file can't be written */
     struct exec_text queue; /* for the file, until the next flush */
     struct exec_text latest; /* the last one, as a line for the status line */
 };
 
-/* `path` NULL: no file. 0, or -1 with `error`; release either way. */
+/* `path` NULL: no file; "-": stdout. 0, or -1 with `error`; release either way. */
 int exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, bool json,
                      struct exec_text *error);
 void exec_events_release(struct exec_events *events);

@@ -531,6 +531,19 @@ program_is_missing(const struct exec_program *program)
     return program->argv[0] == NULL || strcmp(program->argv[0], ":") == 0;
 }
 
+static int
+outputs_check(struct parse *parse)
+{
+    const struct exec_options *options = parse->options;
+
+    if (!options->json || options->events_path == NULL || strcmp(options->events_path, "-") != 0)
+        return 0;
+    exec_text_add_string(parse->error,
+                         "--events - and --json both write to standard output: leave --events out, "
+                         "as --json tells partial results too, or give it the name of a file");
+    return -1;
+}
+
 /* Cuts argv at the colons, and checks what can only be checked when all is known. */
 static int
 programs_finish(struct parse *parse, int argc, char **argv)
@@ -609,7 +622,7 @@ exec_options_parse(struct exec_options *options, int argc, char **argv, char **e
     } while (at < argc || (taken > 0 && strcmp(argv[at - 1], ":") == 0));
     if (options->help || options->version)
         return 0;
-    return programs_finish(&parse, argc, argv);
+    return outputs_check(&parse) == 0 ? programs_finish(&parse, argc, argv) : -1;
 }
 
 void

@@ -117,6 +117,17 @@ test_expect_success 'events of a rank that is killed are not lost' '
     holds events "length == 100"
 '
 
+test_expect_success '--events -: the same lines on standard output, and no file' '
+    job_run 0 --events - --output-filename "ranks:nocopy" --peers 2 -np 2 ./part emit 3 &&
+    test ! -e - && holds out "length == 6 and ([.[] | has(\"type\")] | any | not)" &&
+    holds out "[.[] | select(.rank == 1) | [.sequence, .topic, .text]] ==
+        [range(1; 4) | [., \"step\", \"\(.) of 3 by rank 1\"]]" &&
+    job_run 0 --events - -np 1 ./part bytes && grep "^rank 0 is" out &&
+    grep "\"base64\":\"AAH/\"" out && ! grep "3 bytes" out &&
+    job_run 1 --events - --json -np 2 ./part emit 3 && test_must_be_empty out &&
+    grep "^cpexec: --events - and --json both write to standard output: leave" err
+'
+
 test_expect_success 'without --events they are lines, or objects with --json' '
     job_run 0 -np 2 ./part emit 2 && has_lines 1 "^\[1\] step: 2 of 2 by rank 1\$" out &&
     job_run 0 -np 1 ./part bytes && grep "^\[0\] raw: 3 bytes" out &&

@@ -56,14 +56,14 @@ exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted
 
 /* A text of several lines gets the rank and topic on each. */
 void
-exec_event_print(struct exec_text *text, const struct exec_emitted *emitted)
+exec_event_print(struct exec_text *text, const struct exec_emitted *emitted, bool hint)
 {
     const char *at = emitted->bytes;
     size_t left = emitted->count;
 
     if (!emitted->is_text) {
-        exec_text_print(text, "[%u] %s: %zu bytes (--events FILE keeps them)\n", emitted->rank,
-                        emitted->topic, left);
+        exec_text_print(text, "[%u] %s: %zu bytes%s\n", emitted->rank, emitted->topic, left,
+                        hint ? " (--events FILE keeps them)" : "");
         return;
     }
     do {
@@ -84,10 +84,17 @@ latest_set(struct exec_events *events, const struct exec_emitted *emitted)
     char *newline;
 
     exec_text_clear(&events->latest);
-    exec_event_print(&events->latest, emitted);
+    exec_event_print(&events->latest, emitted, false);
     newline = strchr(events->latest.bytes, '\n');
     if (newline != NULL)
         *newline = '\0';
+}
+
+static void
+lines_add(struct exec_events *events, const struct exec_emitted *emitted, struct exec_text *text)
+{
+    exec_event_print(text, emitted, !events->hinted);
+    events->hinted |= !emitted->is_text;
 }
 
 bool
@@ -104,7 +111,7 @@ exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
     else if (events->fd < 0 && events->json)
         exec_event_print_json(text, emitted, events->typed);
     else if (events->fd < 0)
-        exec_event_print(text, emitted);
+        lines_add(events, emitted, text);
     return true;
 }
 

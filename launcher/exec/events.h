@@ -36,6 +36,7 @@ struct exec_events {
     bool json;              /* on stdout as JSON, when there is no file, */
     bool typed;             /* among lines of other types */
     bool broken;            /* the file can't be written */
+    bool hinted;            /* people know where bytes can be had */
     struct exec_text queue; /* for the file, until the next flush */
     struct exec_text latest; /* the last one, as a line for the status line */
 };
@@ -53,8 +54,8 @@ bool exec_events_take(struct exec_events *events, const struct exec_emitted *emi
 /* Writes to the file. 0, or an errno value, once. */
 int exec_events_flush(struct exec_events *events);
 
-/* The two formats, by themselves. */
-void exec_event_print(struct exec_text *text, const struct exec_emitted *emitted);
+/* The two formats, by themselves. `hint`: say where bytes that are no text can be had. */
+void exec_event_print(struct exec_text *text, const struct exec_emitted *emitted, bool hint);
 void
 exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type);
 

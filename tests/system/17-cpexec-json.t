@@ -130,7 +130,7 @@ test_expect_success '--events -: the same lines on standard output, and no file'
 
 test_expect_success 'without --events they are lines, or objects with --json' '
     job_run 0 -np 2 ./part emit 2 && has_lines 1 "^\[1\] step: 2 of 2 by rank 1\$" out &&
-    job_run 0 -np 1 ./part bytes && grep "^\[0\] raw: 3 bytes" out &&
+    job_run 0 -np 1 ./part bytes && grep "^\[0\] raw: 3 bytes (--events" out &&
     job_run 0 --json -np 2 ./part emit 2 &&
     holds out "[.[] | select(.type == \"event\")] | length == 4 and
         (map(.text) | contains([\"2 of 2 by rank 1\"]))" &&

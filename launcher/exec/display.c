@@ -479,6 +479,35 @@ exec_display_failure(struct exec_text *text, const struct exec_view *view)
     exec_text_release(&plain);
 }
 
+/* --- what others have written --- */
+
+/* C1, too: U+009B begins what ESC [ begins. */
+static bool
+is_control(const unsigned char *at, size_t length)
+{
+    if (length == 2)
+        return at[0] == 0xc2 && at[1] < 0xa0;
+    return length <= 1 && (length == 0 || at[0] < 0x20 || at[0] == 0x7f) && at[0] != '\n' &&
+           at[0] != '\t';
+}
+
+void
+exec_display_visible(struct exec_text *text, const void *bytes, size_t count)
+{
+    const unsigned char *at = bytes, *end = at + count;
+
+    while (at < end) {
+        size_t length = exec_utf8_length(at, (size_t)(end - at)), taken = length > 0 ? length : 1;
+
+        if (!is_control(at, length))
+            exec_text_add(text, at, taken);
+        else
+            for (size_t i = 0; i < taken; i++)
+                exec_text_print(text, "\\x%02x", at[i]);
+        at += taken;
+    }
+}
+
 /* --- the status line --- */
 
 static void
@@ -498,7 +527,7 @@ progress_add(struct exec_text *text, const struct exec_job *job)
         exec_text_print(text, " | %" PRIu64 " done", done);
 }
 
-/* Control characters would move the cursor; bytes of no UTF-8 character have no width to count. */
+/* A tab would move the cursor. */
 static void
 status_clip(struct exec_text *text, size_t columns)
 {
@@ -506,7 +535,7 @@ status_clip(struct exec_text *text, size_t columns)
 
     while (at < text->used && width < columns) {
         unsigned char byte = (unsigned char)text->bytes[at];
-        if (byte < 0x20 || byte == 0x7f)
+        if (byte < 0x20)
             text->bytes[at] = ' ';
         width += (byte & 0xc0) != 0x80;
         at++;
@@ -531,7 +560,9 @@ exec_display_status(struct exec_text *text, const struct exec_view *view, const 
         exec_text_print(text, "%u of %u rank%s running", job->running, view->map->ranks,
                         plural(view->map->ranks));
     progress_add(text, job);
-    if (*latest != '\0')
-        exec_text_print(text, " | %s", exec_utf8_is_valid(latest, strlen(latest)) ? latest : "...");
+    if (*latest != '\0') {
+        exec_text_add_string(text, " | ");
+        exec_display_visible(text, latest, strlen(latest));
+    }
     status_clip(text, columns);
 }

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character that `bytes` begins with; 0 when it is none (overlong forms,
- * surrogates and values above U+10FFFF are none). Ranges: Unicode 15, table 3-7. */
-static size_t
-utf8_length(const unsigned char *bytes, size_t count)
+/* Overlong forms, surrogates and values above U+10FFFF are none. Ranges: Unicode 15, table 3-7. */
+size_t
+exec_utf8_length(const void *start, size_t count)
 {
+    const unsigned char *bytes = start;
     unsigned char low = 0x80, high = 0xbf;
     size_t length;
 
@@ -41,7 +41,7 @@ exec_utf8_is_valid(const void *bytes, size_t count)
     const unsigned char *at = bytes;
 
     for (size_t i = 0, length; i < count; i += length) {
-        length = utf8_length(at + i, count - i);
+        length = exec_utf8_length(at + i, count - i);
         if (length == 0)
             return false;
     }
@@ -122,7 +122,7 @@ quoted_add(struct exec_text *text, const unsigned char *at, size_t count)
 {
     exec_text_add_string(text, "\"");
     for (size_t i = 0, length; i < count; i += length ? length : 1) {
-        length = utf8_length(at + i, count - i);
+        length = exec_utf8_length(at + i, count - i);
         character_add(text, at + i, length);
     }
     exec_text_add_string(text, "\"");

@@ -34,6 +34,9 @@ void exec_json_string(struct exec_text *text, const char *name, const char *stri
 /* As "text" when they are meant as text and are UTF-8, else as "base64": nothing is lost. */
 void exec_json_bytes(struct exec_text *text, const void *bytes, size_t count, bool is_text);
 
+/* Bytes of the UTF-8 character at the beginning; 0 when there is none. `count` is 1 or more. */
+size_t exec_utf8_length(const void *bytes, size_t count);
+
 bool exec_utf8_is_valid(const void *bytes, size_t count);
 
 #endif

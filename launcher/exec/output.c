@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "control/rules.h"
+#include "exec/display.h"
 #include "exec/json.h"
 
 static const char *const stream_names[] = {"stdout", "stderr"};
@@ -329,6 +330,13 @@ exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_te
     if (text->used == 0)
         return;
     exec_sink_begin_line(sink);
+    if (sink->channel.is_terminal) {
+        struct exec_text visible = {0};
+        exec_display_visible(&visible, text->bytes, text->used);
+        exec_sink_add(sink, NULL, visible.bytes, visible.used);
+        exec_text_release(&visible);
+        return;
+    }
     exec_sink_add(sink, NULL, text->bytes, text->used);
 }
 

@@ -71,7 +71,8 @@ int exec_output_make_files(struct exec_output *output, struct exec_text *error);
 void exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint32_t stream,
                       const void *bytes, size_t count, bool eof);
 
-/* Whole lines of the launcher's own, to stdout or stderr. */
+/* Whole lines of the launcher's own, to stdout or stderr. They may have words of ranks in them, so
+ * on a terminal control characters are made visible. */
 void exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text);
 
 /* The status line on a terminal; "" for none. */

@@ -100,6 +100,16 @@ test_expect_success 'a status line tells ranks, progress and the latest result' 
     type_keys "\003" && terminal_ends 130
 '
 
+test_expect_success 'what ranks have others say cannot steer the terminal, what they print can' '
+    terminal_run -np 2 ./part colours && terminal_ends 5 &&
+    grep -F "[1] red: a\\x1b[31mb\\xc2\\x9bc\\xffd" screen &&
+    grep -F "still \\x1b[31mred" screen &&
+    grep -F "$(printf "\033[1mmy own\033[0m")" screen &&
+    ! grep -F "$(printf "\033[31m")" screen &&
+    job_run 5 -np 2 ./part colours && grep -F "$(printf "a\033[31mb\302\233c\377d")" out &&
+    grep -F "$(printf "still \033[31mred")" err
+'
+
 test_expect_success 'nothing of it stays, or comes between what ranks print' '
     echo "test \$CPMP_RANK = 0 || exec tail -f /dev/null
         seq 2000; echo; read -r line; echo last words; exit 3" >rank &&

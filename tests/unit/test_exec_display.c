@@ -248,12 +248,26 @@ the_status_line_fits_and_moves_no_cursor(void **state)
     job.ranks[0].progress_total = 2;
     job.ranks[1].progress_total = 2;
     status_expect("3 of 3 ranks running | 25 % | [1] b: 7", "[1] b: 7", 80);
-    status_expect("3 of 3 ranks running | 25 % | a b", "a\x1b" "b", 80);
+    status_expect("3 of 3 ranks running | 25 % | a\\x1bb c", "a\x1b" "b\tc", 80);
     status_expect("3 of 3", "x", 6);
     status_expect("3 of 3 ranks running | 25 % | \xc3\xa9", "\xc3\xa9\xc3\xa9", 31);
-    status_expect("3 of 3 ranks running | 25 % | ...", "\xff", 80);
+    status_expect("3 of 3 ranks running | 25 % | \\xff", "\xff", 80);
     job.ranks[0].progress_total = job.ranks[1].progress_total = 0;
     status_expect("3 of 3 ranks running | 1 done", "", 80);
+}
+
+static void
+only_what_a_terminal_would_obey_is_escaped(void **state)
+{
+    static const char said[] = "a\tb\n\x1b[31m\r\x7f\0\xc2\x9b"
+                               "\xc2\xa0\xc3\xa9\xe2\x82\xac\x9b\xe2\x82";
+    struct exec_text text = {0};
+
+    (void)state;
+    exec_display_visible(&text, said, sizeof(said) - 1);
+    assert_string_equal("a\tb\n\\x1b[31m\\x0d\\x7f\\x00\\xc2\\x9b"
+                        "\xc2\xa0\xc3\xa9\xe2\x82\xac\\x9b\\xe2\\x82", exec_text_string(&text));
+    exec_text_release(&text);
 }
 
 static void
@@ -329,6 +343,7 @@ main(void)
         WITH_JOB(ranks_that_were_late_are_named),
         WITH_JOB(nobody_is_told_that_nobody_reads),
         WITH_JOB(the_status_line_fits_and_moves_no_cursor),
+        WITH_JOB(only_what_a_terminal_would_obey_is_escaped),
         WITH_JOB(the_report_has_every_rank_and_peer),
         WITH_JOB(the_map_for_programs_has_every_rank),
     };

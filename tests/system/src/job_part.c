@@ -56,6 +56,11 @@ main(int argc, char **argv)
         cpmp_abort(number, "no more apples");
     if (strcmp(what, "abort-all") == 0)
         cpmp_abort(number, "no more apples");
+    if (strcmp(what, "colours") == 0 && cpmp_rank() == 1) {
+        printf("\033[1mmy own\033[0m\n");
+        cpmp_emit_text("red", "a\033[31mb\302\233c\377d");
+        cpmp_abort(5, "still \033[31mred");
+    }
     if (strcmp(what, "code") == 0)
         return end_with(number);
     if (strcmp(what, "emit") == 0) {

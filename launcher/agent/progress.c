@@ -31,8 +31,10 @@ progress_look(struct progress *progress, uint64_t now_ms)
     uv_timer_stop(&progress->timer);
     if (!control_stream_has_room(progress->stream))
         return;
-    for (uint32_t i = 0; i < local; i++)
+    for (uint32_t i = 0; i < local; i++) {
+        atomic_exchange(&progress->segment->ranks[i].progress_new, 0);
         progress_tell(progress, i);
+    }
 }
 
 static void

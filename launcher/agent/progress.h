@@ -5,9 +5,10 @@
 /*
  * cpmp_progress, on its way from the rank blocks of the job segment to the launcher.
  *
- * A rank writes its numbers to its block and rings the agent's doorbell now and then. Whenever the
- * agent's loop has run for whatever reason, the blocks are due for a look, but not more often than
- * every PROGRESS_INTERVAL_MS. While nothing happens nothing is looked at and no timer runs.
+ * A rank writes its numbers to its block and rings the agent's doorbell, once until the agent has
+ * looked. Whenever the agent's loop has run for whatever reason, the blocks are due for a look, but
+ * not more often than every PROGRESS_INTERVAL_MS. While nothing happens nothing is looked at and no
+ * timer runs; and since each change after a look rings, the last one is never missed.
  */
 
 #include <stdint.h>

@@ -7,12 +7,10 @@
 
 #include "base/list.h"
 #include "p2p/engine.h"
-#include "plat/plat.h"
 #include "wire/var.h"
 
 #define EVENT_WINDOW_BYTES (256u << 10)
 #define WINDOW_EVENTS      1024u
-#define PROGRESS_NS        200000000u
 
 struct subscription {
     struct cpi_list link;
@@ -44,7 +42,6 @@ static struct {
     size_t under_way_bytes;
     uint64_t subscriptions_asked;
     uint32_t acks;                     /* agents that know the last subscription */
-    uint64_t progress_told_ns;
     bool delivering;
     struct cpi_list subscriptions, senders, arrivals;
 } events;
@@ -279,9 +276,7 @@ cpi_event_progress(uint64_t done, uint64_t total)
 
     atomic_store_explicit(&block->done, done, memory_order_relaxed);
     atomic_store_explicit(&block->total, total, memory_order_relaxed);
-    uint64_t now = cpi_clock_ns();
-    if (now - events.progress_told_ns < PROGRESS_NS && done != total)
-        return;
-    events.progress_told_ns = now;
-    cpi_engine_agent_wake();
+    /* The agent takes the mark away before it looks: what comes after rings it again. */
+    if (atomic_exchange(&block->progress_new, 1) == 0)
+        cpi_engine_agent_wake();
 }

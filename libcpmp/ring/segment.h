@@ -64,6 +64,7 @@ struct cpi_rank_block {
     _Atomic uint64_t done, total;         /* cpmp_progress */
     uint64_t cookie_address, cookie;      /* what the agent is to find in this rank's memory */
     _Atomic uint32_t reached;             /* 1: it did (p2p/direct.h) */
+    _Atomic uint32_t progress_new;        /* 1: the agent has been told to look at done and total */
 };
 
 /* Which local senders may have frames for this receiver: one bit each. */

@@ -100,6 +100,11 @@ test_expect_success 'a status line tells ranks, progress and the latest result' 
     type_keys "\003" && terminal_ends 130
 '
 
+test_expect_success 'it comes to what ranks told last, also when nothing happens after it' '
+    terminal_run -np 1 ./part progress-in-steps 42 &&
+    await grep "1 of 1 rank running | 42 %" screen && type_keys "\003" && terminal_ends 130
+'
+
 test_expect_success 'what ranks have others say cannot steer the terminal, what they print can' '
     terminal_run -np 2 ./part colours && terminal_ends 5 &&
     grep -F "[1] red: a\\x1b[31mb\\xc2\\x9bc\\xffd" screen &&

@@ -82,6 +82,17 @@ main(int argc, char **argv)
     }
     if (strcmp(what, "progress") == 0)
         cpmp_progress((uint64_t)number, 100);
+    if (strcmp(what, "progress-in-steps") == 0) {
+        /* the last one soon after one that has been looked at, and then nothing for ever */
+        double begun = cpmp_time();
+        cpmp_progress(1, 100);
+        while (cpmp_time() - begun < 0.3)
+            continue;
+        cpmp_progress(2, 100);
+        while (cpmp_time() - begun < 0.32)
+            continue;
+        cpmp_progress((uint64_t)number, 100);
+    }
     wait_for_nothing();
     return 9;
 }

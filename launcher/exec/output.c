@@ -366,9 +366,11 @@ static void
 status_show(struct exec_output *output)
 {
     struct exec_text *line = &output->status;
-    bool clear = !output->out.line_open && !output->err.line_open && !output->out.waiting &&
-                 !output->err.waiting && !output->err.broken;
+    bool clear = !output->err.line_open && !output->err.waiting && !output->err.broken;
 
+    /* Elsewhere than on a terminal an open line is in nobody's way. */
+    if (output->out.channel.is_terminal)
+        clear = clear && !output->out.line_open && !output->out.waiting;
     output->status_stale = false;
     if (!clear || line->used == 0)
         return;

@@ -102,7 +102,10 @@ test_expect_success 'a status line tells ranks, progress and the latest result' 
 
 test_expect_success 'it comes to what ranks told last, also when nothing happens after it' '
     terminal_run -np 1 ./part progress-in-steps 42 &&
-    await grep "1 of 1 rank running | 42 %" screen && type_keys "\003" && terminal_ends 130
+    await grep "1 of 1 rank running | 42 %" screen && type_keys "\003" && terminal_ends 130 &&
+    echo "printf open; exec ./part progress 43" >rank &&
+    terminal_run -np 1 sh ./rank ">kept" && await grep "1 of 1 rank running | 43 %" screen &&
+    type_keys "\003" && terminal_ends 130 && grep "^open" kept
 '
 
 test_expect_success 'what ranks have others say cannot steer the terminal, what they print can' '

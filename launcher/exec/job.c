@@ -159,6 +159,7 @@ step_started(struct exec_job *job, const struct exec_event *event)
     if (rank->state != EXEC_RANK_WAITING)
         return -1;
     rank->pid = event->pid;
+    rank->started_us = event->now_us;
     rank_set_state(job, rank, EXEC_RANK_RUNNING);
     return 0;
 }
@@ -250,6 +251,7 @@ step_exited(struct exec_job *job, const struct exec_event *event, struct exec_ac
     if (rank->state != EXEC_RANK_RUNNING)
         return -1;
     rank_set_state(job, rank, EXEC_RANK_EXITED);
+    rank->ended_us = event->now_us;
     rank->signaled = event->signaled;
     rank->code = event->code;
     rank->stage = event->stage;

@@ -72,6 +72,7 @@ struct exec_rank {
     int failed_code;       /* what the launcher would exit with for it */
     bool aborted;
     bool late;             /* ran when the time limit was over */
+    uint64_t started_us, ended_us;  /* 0: it hasn't */
     uint64_t cpu_us, max_rss_kib;
     uint64_t progress_done, progress_total;
 };

@@ -403,7 +403,7 @@ static const struct option option_table[] = {
     {"display-map", NULL, NULL, NULL, set_display_map, "show which rank runs where"},
     {"report-bindings", NULL, NULL, NULL, set_report_bindings, "show the cores ranks are bound to"},
     {"timeout", "S", "0", "MPIEXEC_TIMEOUT", set_timeout, "end the job after S seconds (exit 110)"},
-    {"verbose v", NULL, NULL, NULL, set_verbose, "tell more"},
+    {"verbose v", NULL, NULL, NULL, set_verbose, "tell when agents and ranks start and end"},
     {"version V", NULL, NULL, NULL, set_version, "print the version"},
     {"help h", NULL, NULL, NULL, set_help, "print this page"},
     {"do-not-launch", NULL, NULL, NULL, set_no_launch, NULL},

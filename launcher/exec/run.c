@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exec/trace.h"
 #include "plat/plat.h"
 #include "process/group.h"
 
@@ -225,6 +226,10 @@ drain_begin(struct exec_run *run)
     exec_output_set_status(&run->output, "");
     exec_output_finish(&run->output);
     exec_run_notes_finish(run);
+    if (run->options->verbose)
+        exec_trace_times(&text, &run->view, run->begun_us, exec_run_now_us());
+    exec_output_say(&run->output, true, &text);
+    exec_text_clear(&text);
     if (run->exit_code == 0)
         run->exit_code = exec_job_exit_code(&run->job);
     exec_display_failure(&failure, &run->view);

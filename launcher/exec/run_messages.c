@@ -10,6 +10,7 @@
 #include <cpmp.h>
 
 #include "control/rules.h"
+#include "exec/trace.h"
 
 /* --- said to agents --- */
 
@@ -219,6 +220,45 @@ peer_distrust(struct exec_peer *peer)
     control_stream_close(&peer->stream);
 }
 
+static bool
+rank_is_of(const struct exec_peer *peer, uint32_t rank)
+{
+    const struct exec_map *map = peer->run->map;
+
+    return rank < map->ranks && map->places[rank].peer == peer->index;
+}
+
+/* A line of --verbose, if it is wanted: about a rank, after the job has heard of it. */
+static int
+verbose_say(struct exec_peer *peer, int result, uint32_t rank,
+            void (*trace)(struct exec_text *text, const struct exec_view *view, uint32_t rank,
+                          uint64_t begun_us))
+{
+    struct exec_run *run = peer->run;
+    struct exec_text text = {0};
+
+    if (result != 0 || !run->options->verbose || !rank_is_of(peer, rank))
+        return result;
+    trace(&text, &run->view, rank, run->begun_us);
+    exec_output_say(&run->output, true, &text);
+    exec_text_release(&text);
+    return result;
+}
+
+static void
+verbose_say_ready(struct exec_peer *peer)
+{
+    struct exec_run *run = peer->run;
+    struct exec_text text = {0};
+
+    if (!run->options->verbose)
+        return;
+    exec_trace_agent(&text, &run->view, peer->index, peer->agent.pid,
+                     exec_run_now_us() - run->begun_us);
+    exec_output_say(&run->output, true, &text);
+    exec_text_release(&text);
+}
+
 static int
 on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
 {
@@ -243,6 +283,7 @@ on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
         free(peer->name);
         peer->name = run->peer_names[peer->index] = exec_memory_copy_text(ready->host);
     }
+    verbose_say_ready(peer);
     return exec_run_step(run, &event);
 }
 
@@ -256,7 +297,8 @@ on_started(struct exec_peer *peer, const Cpmp__Started *started)
         .pid = started->pid,
     };
 
-    return exec_run_step(peer->run, &event);
+    return verbose_say(peer, exec_run_step(peer->run, &event), started->rank,
+                       exec_trace_started);
 }
 
 static int
@@ -290,7 +332,7 @@ on_exited(struct exec_peer *peer, const Cpmp__Exited *exited)
         .max_rss_kib = exited->max_rss_kib,
     };
 
-    return exec_run_step(peer->run, &event);
+    return verbose_say(peer, exec_run_step(peer->run, &event), exited->rank, exec_trace_exited);
 }
 
 static int
@@ -323,14 +365,6 @@ on_trouble(struct exec_peer *peer, const Cpmp__Trouble *trouble)
     if (trouble->severity == CONTROL_TROUBLE_WARNING || run->options->verbose)
         exec_run_note(run, trouble->text);
     return 0;
-}
-
-static bool
-rank_is_of(const struct exec_peer *peer, uint32_t rank)
-{
-    const struct exec_map *map = peer->run->map;
-
-    return rank < map->ranks && map->places[rank].peer == peer->index;
 }
 
 static int

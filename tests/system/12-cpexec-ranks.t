@@ -78,6 +78,22 @@ test_expect_success 'cpmp_abort before cpmp_init: the rank says its own number' 
     test_expect_code 5 ./part abort-early 5 2>err && grep "^rank 0 ended the job" err
 '
 
+test_expect_success '-v tells of agents, ranks and times, a line each' '
+    job_run 0 -v --peers 2 -np 3 "$CPMP_EXAMPLES/hello" && has_lines 9 "^cpexec: [0-9.]* s: " err &&
+    test $(wc -l <err) = 9 && has_lines 3 "" out &&
+    for peer in 0 1; do
+        has_lines 1 "the agent of peer $peer (.*, pid [0-9]*) is ready: [0-9.]* cores, " err ||
+            return 1
+    done &&
+    for rank in 0 1 2; do
+        has_lines 1 "rank $rank (peer .*, pid [0-9]*) has started\$" err &&
+        has_lines 1 "rank $rank (.*) exited with code 0 after [0-9.]* s, " err || return 1
+    done &&
+    tail -n 1 err | grep "start-up took [0-9.]* s, the run [0-9.]* s, the end [0-9.]* s\$" &&
+    job_run 139 --verbose -np 2 ./part crash && grep "rank 1 (.*) was killed by signal 11 " err &&
+    job_run 0 -np 3 "$CPMP_EXAMPLES/hello" && test_must_be_empty err
+'
+
 test_expect_success 'of many that abort one is told' '
     job_run 4 -np 8 ./part abort-all 4 && has_lines 1 "no more apples" err &&
     has_lines 1 "cpexec exits with 4" err

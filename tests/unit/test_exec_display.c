@@ -12,6 +12,7 @@
 
 #include "exec/display.h"
 #include "exec/report.h"
+#include "exec/trace.h"
 #include "ring/segment.h"
 
 /* Three ranks of two programs on two peers. */
@@ -257,6 +258,33 @@ the_status_line_fits_and_moves_no_cursor(void **state)
 }
 
 static void
+verbose_lines_have_their_times(void **state)
+{
+    struct exec_text text = {0};
+
+    (void)state;
+    exec_trace_times(&text, &view, 1000000, 3000000);
+    assert_string_equal("cpexec: 2.000 s: no rank has started\n", exec_text_string(&text));
+    exec_text_clear(&text);
+    happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 1, .code = 9, .signaled = true,
+                                .cpu_us = 20000, .now_us = 2500000});
+    job.ranks[1].started_us = 1200000;
+    exec_trace_agent(&text, &view, 1, 33, 100000);
+    exec_trace_started(&text, &view, 1, 1000000);
+    exec_trace_exited(&text, &view, 1, 1000000);
+    exec_trace_times(&text, &view, 1000000, 3000000);
+    assert_string_equal(
+        "cpexec: 0.100 s: the agent of peer 1 (pc/1, pid 33) is ready: 0.50 cores, 1 rank to "
+        "start\n"
+        "cpexec: 0.200 s: rank 1 (peer 0, pc/0, pid 71) has started\n"
+        "cpexec: 1.500 s: rank 1 (peer 0, pc/0, pid 71) was killed by signal 9 (Killed) after "
+        "1.300 s, 0.020 s of them on a core\n"
+        "cpexec: 2.000 s: start-up took 0.200 s, the run 1.300 s, the end 0.500 s\n",
+        exec_text_string(&text));
+    exec_text_release(&text);
+}
+
+static void
 only_what_a_terminal_would_obey_is_escaped(void **state)
 {
     static const char said[] = "a\tb\n\x1b[31m\r\x7f\0\xc2\x9b"
@@ -343,6 +371,7 @@ main(void)
         WITH_JOB(ranks_that_were_late_are_named),
         WITH_JOB(nobody_is_told_that_nobody_reads),
         WITH_JOB(the_status_line_fits_and_moves_no_cursor),
+        WITH_JOB(verbose_lines_have_their_times),
         WITH_JOB(only_what_a_terminal_would_obey_is_escaped),
         WITH_JOB(the_report_has_every_rank_and_peer),
         WITH_JOB(the_map_for_programs_has_every_rank),

@@ -353,13 +353,19 @@ exec_output_set_status(struct exec_output *output, const char *line)
 }
 
 /* The status line was shown only when nothing was queued, so it is on the screen, and goes from
- * there before anything else is written. */
-static void
+ * there before anything else is written. False while it can't: the terminal is stopped (Ctrl-S). */
+static bool
 status_hide(struct exec_output *output)
 {
-    if (output->status_shown &&
-        exec_channel_write(&output->err.channel, status_clear, sizeof(status_clear) - 1) >= 0)
-        output->status_shown = false;
+    if (!output->status_shown)
+        return true;
+    if (exec_channel_write(&output->err.channel, status_clear, sizeof(status_clear) - 1) < 0 &&
+        errno == EAGAIN) {
+        exec_sink_wait(&output->err);
+        return false;
+    }
+    output->status_shown = false;
+    return true;
 }
 
 static void
@@ -399,12 +405,14 @@ credit_give(struct exec_output *output)
 void
 exec_output_flush(struct exec_output *output)
 {
-    if (pending_bytes(output) > 0 || output->status_stale)
-        status_hide(output);
-    exec_sink_flush(&output->out);
-    exec_sink_flush(&output->err);
-    if (!output->status_shown)
-        status_show(output);
+    bool clear = (pending_bytes(output) == 0 && !output->status_stale) || status_hide(output);
+
+    if (clear) {
+        exec_sink_flush(&output->out);
+        exec_sink_flush(&output->err);
+        if (!output->status_shown)
+            status_show(output);
+    }
     credit_give(output);
 }
 
@@ -417,7 +425,7 @@ exec_output_set_generous(struct exec_output *output)
 bool
 exec_output_is_blocked(const struct exec_output *output)
 {
-    return pending_bytes(output) > 0;
+    return pending_bytes(output) > 0 || (output->status_shown && output->status_stale);
 }
 
 /* Tags and JSON make more of what came than was counted: eight times as much is room enough. */

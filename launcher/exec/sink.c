@@ -10,7 +10,6 @@ on_ready(void *arg)
     struct exec_sink *sink = arg;
 
     sink->waiting = false;
-    exec_sink_flush(sink);
 }
 
 int
@@ -60,6 +59,15 @@ sink_break(struct exec_sink *sink, int error)
 }
 
 void
+exec_sink_wait(struct exec_sink *sink)
+{
+    if (sink->waiting)
+        return;
+    sink->waiting = true;
+    exec_channel_wait(&sink->channel);
+}
+
+void
 exec_sink_flush(struct exec_sink *sink)
 {
     while (!sink->waiting && sink->open && exec_sink_pending_bytes(sink) > 0) {
@@ -68,8 +76,7 @@ exec_sink_flush(struct exec_sink *sink)
         if (count >= 0) {
             sink->written += (size_t)count;
         } else if (errno == EAGAIN) {
-            sink->waiting = true;
-            exec_channel_wait(&sink->channel);
+            exec_sink_wait(sink);
         } else {
             sink_break(sink, errno);
             return;

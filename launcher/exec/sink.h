@@ -39,7 +39,11 @@ void exec_sink_add(struct exec_sink *sink, const void *owner, const void *bytes,
 /* Ends an open line, so that what follows begins one. */
 void exec_sink_begin_line(struct exec_sink *sink);
 
+/* Nothing is written by itself: this is to be called before the loop sleeps. */
 void exec_sink_flush(struct exec_sink *sink);
+
+/* A write of the caller's own found no room: have the loop wake up when there is some. */
+void exec_sink_wait(struct exec_sink *sink);
 
 size_t exec_sink_pending_bytes(const struct exec_sink *sink);
 

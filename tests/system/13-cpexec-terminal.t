@@ -128,6 +128,15 @@ test_expect_success 'nothing of it stays, or comes between what ranks print' '
     grep -x "last words" actual && ! grep running actual
 '
 
+test_expect_success 'nor after Ctrl-S, when it could not be wiped at once' '
+    echo "test \$CPMP_RANK = 0 || exec tail -f /dev/null
+        read -r line; echo got \$line; echo >printed; read -r line; exit 3" >rank &&
+    echo "stty -echo; exec cpexec -np 2 sh ./rank" >scene && rm -f printed && terminal_start &&
+    await grep "2 of 2 ranks running" screen && type_keys "\023word\n" && await test -e printed &&
+    type_keys "\021" && await grep "got word" screen && type_keys "\n" && terminal_ends 3 &&
+    sed "s/.*\r.\[K//; s/\r\$//" screen >actual && grep -x "got word" actual
+'
+
 test_expect_success 'no status line where it is not a terminal, or a dumb one' '
     job_run 0 --events events -np 2 ./part emit 3 && test_must_be_empty err &&
     terminal_run --events events -np 2 ./part emit 3 "2>kept" && terminal_ends 0 &&

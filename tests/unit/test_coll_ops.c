@@ -227,7 +227,7 @@ struct padded {
 
 /* Writes all of an element, as an assignment of structs does. */
 static void
-add_padded(void *in, void *inout, int *count, struct cpi_type **type)
+add_padded(void *in, void *inout, int *count, void *type)
 {
     (void)type;
     for (int i = 0; i < *count; i++) {

@@ -237,6 +237,11 @@ job_segment_make(struct job *job)
 void
 job_rank_uncount(const struct job *job, uint32_t index)
 {
-    if (atomic_exchange(&job->segment.ranks[index].counted, 0) == 1)
+    struct cpi_rank_block *block = &job->segment.ranks[index];
+    uint32_t core = atomic_exchange(&block->core, 0);
+
+    if (atomic_exchange(&block->counted, 0) == 1)
         atomic_fetch_sub(&job->host->awake, 1);
+    if (core > 0 && core <= CPI_HOST_CORES_MAX)
+        atomic_fetch_sub(&job->host->waited[core - 1], 1);
 }

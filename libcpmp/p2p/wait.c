@@ -13,20 +13,18 @@
  *
  * A core for each is no promise: when others run on the host too, the kernel may put two ranks on
  * one core, and keep them there, as each wakes the other. Then spinning keeps away the very rank
- * that is waited for. It shows: what did not come in all the time of spinning comes right after
- * falling asleep. Having seen that, a rank spins briefly for a number of waits. And one that yields
- * while others compute does without for a while: 16 ranks' barrier beside two busy processes on 2
- * cores takes 0.6 to 1.2 ms, against 1.5 to 3.
+ * that is waited for. So those who wait for longer than usual count themselves where they are
+ * (cpi_host_page.waited), and one that isn't alone there goes to sleep. And a rank that yields while
+ * others compute does without for a while: 16 ranks' barrier beside two busy processes on 2 cores
+ * takes 0.6 to 1.2 ms, against 1.5 to 3.
  */
 
 #define SPIN_NS      20000u  /* one to two times what a futex wake of a sleeper costs */
 #define YIELD_NS     50000u  /* the same when its core has fallen asleep */
-#define BRIEF_NS     1000u   /* the same for a rank that shares its core */
-#define BRIEF_WAITS  256u    /* then it looks again */
+#define BRIEF_NS     1000u   /* after which a rank looks whether it shares its core */
+#define BRIEF_WAITS  256u    /* that do not yield; then one looks again */
 #define LOOK_YIELDS  8u      /* one of so many yields is timed */
 #define LONG_NS      500000u /* longer ones went to processes that compute */
-#define SOON_NS      10000u  /* to be woken within it, after having spun in vain, is no accident */
-#define SOON_TIMES   2u      /* nor if it happens so often one after the other */
 #define CLOCK_ROUNDS 32u     /* rounds of spinning between looks at the clock */
 #define YIELDS       2u
 
@@ -81,23 +79,26 @@ sleep_on(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *slee
     return rest;
 }
 
-/* After spinning. Was that in vain because of the spinning? */
-static void
-sleep_after_spin(const _Atomic uint32_t *word, uint32_t expected, _Atomic uint32_t *sleepers)
+/* Counts this rank on the core that it is on. Is another rank counted there? */
+static bool
+core_is_shared(void)
 {
-    bool spun = !cpi_engine_oversubscribed();
-    uint64_t began = spun ? cpi_clock_ns() : 0;
+    _Atomic uint32_t *counted = &cpi_engine.segment.ranks[cpi_engine.local].core;
+    uint32_t before = atomic_load_explicit(counted, memory_order_relaxed);
+    struct cpi_host_page *host = cpi_engine.host;
+    uint32_t core = (uint32_t)(cpi_core() + 1);
 
-    if (!sleep_on(word, expected, sleepers) || !spun)
-        return;
-    if (cpi_state.brief_waits > 0)
-        cpi_state.brief_waits--;
-    else if (cpi_clock_ns() - began >= SOON_NS)
-        cpi_state.woken_soon = 0;
-    else if (++cpi_state.woken_soon == SOON_TIMES) {
-        cpi_state.woken_soon = 0;
-        cpi_state.brief_waits = BRIEF_WAITS;
+    if (host == NULL)
+        return false;
+    if (core != before) {
+        atomic_store_explicit(counted, core, memory_order_relaxed);
+        if (before > 0 && before <= CPI_HOST_CORES_MAX)
+            atomic_fetch_sub(&host->waited[before - 1], 1);
+        if (core > 0 && core <= CPI_HOST_CORES_MAX)
+            atomic_fetch_add(&host->waited[core - 1], 1);
     }
+    return core > 0 && core <= CPI_HOST_CORES_MAX &&
+           atomic_load_explicit(&host->waited[core - 1], memory_order_relaxed) > 1;
 }
 
 /* What other peers send comes through two agents, which want cores too. When few are awake, to
@@ -153,9 +154,10 @@ spin(unsigned round)
     uint64_t now = cpi_clock_ns();
     if (cpi_state.spin_since_ns == 0)
         cpi_state.spin_since_ns = now;
-    return now - cpi_state.spin_since_ns < (oversubscribed              ? YIELD_NS
-                                            : cpi_state.brief_waits > 0 ? BRIEF_NS
-                                                                        : SPIN_NS);
+    uint64_t spun = now - cpi_state.spin_since_ns;
+    if (oversubscribed)
+        return spun < YIELD_NS;
+    return spun < BRIEF_NS || (spun < SPIN_NS && !core_is_shared());
 }
 
 void
@@ -167,7 +169,7 @@ cpi_engine_rest(unsigned *round_p)
     }
     if (spin((*round_p)++))
         return;
-    sleep_after_spin(NULL, 0, NULL);
+    sleep_on(NULL, 0, NULL);
     *round_p = 0;
 }
 
@@ -180,7 +182,7 @@ cpi_engine_wait(const volatile bool *done)
         if (cpi_engine_progress()) {
             round = 0;
         } else if (!spin(round++)) {
-            sleep_after_spin(NULL, 0, NULL);
+            sleep_on(NULL, 0, NULL);
             round = 0;
         }
     }
@@ -196,7 +198,7 @@ cpi_engine_wait_word(const _Atomic uint32_t *word, uint32_t expected,
         if (cpi_engine_progress()) {
             round = 0;
         } else if (!spin(round++)) {
-            sleep_after_spin(word, expected, sleepers_p);
+            sleep_on(word, expected, sleepers_p);
             round = 0;
         }
     }

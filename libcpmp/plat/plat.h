@@ -46,6 +46,9 @@ void cpi_barrier_all(void);
 /* Add one to the eventfd `fd`: wakes an agent in epoll. */
 void cpi_bell_ring(int fd);
 
+/* The core that this process is on, -1 when the system doesn't tell. Takes nanoseconds. */
+int cpi_core(void);
+
 /* Let another runnable process have the core. */
 void cpi_yield(void);
 

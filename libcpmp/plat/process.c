@@ -37,6 +37,12 @@ cpi_bell_ring(int fd)
 }
 
 int
+cpi_core(void)
+{
+    return sched_getcpu();
+}
+
+int
 cpi_cores_usable(void)
 {
     cpu_set_t set;

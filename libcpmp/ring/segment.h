@@ -65,6 +65,7 @@ struct cpi_rank_block {
     uint64_t cookie_address, cookie;      /* what the agent is to find in this rank's memory */
     _Atomic uint32_t reached;             /* 1: it did (p2p/direct.h) */
     _Atomic uint32_t progress_new;        /* 1: the agent has been told to look at done and total */
+    _Atomic uint32_t core;                /* 1 + where this rank counts in the host page; 0: nowhere */
 };
 
 /* Which local senders may have frames for this receiver: one bit each. */
@@ -78,11 +79,13 @@ struct cpi_place {
     uint32_t local;  /* local index on that peer */
 };
 
-/* Shared by all agents and ranks of one machine: how many ranks want a core right now. A memfd too;
- * cpexec makes it for an embedded pool. */
+/* Shared by all agents and ranks of one machine: how many ranks want a core right now, and how many
+ * waited last on each. A memfd too; cpexec makes it for an embedded pool. */
+#define CPI_HOST_CORES_MAX 1024u  /* those with higher numbers are not counted singly */
 struct cpi_host_page {
     _Atomic int32_t awake;
     int32_t cores;
+    _Atomic int16_t waited[CPI_HOST_CORES_MAX];
 };
 
 /* Up to so many awake for each core, those who wait for agents yield for a while before they sleep

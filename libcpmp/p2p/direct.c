@@ -5,8 +5,6 @@
 
 #include "plat/plat.h"
 
-#define BYTES_MIN (32u << 10)  /* shorter ones (synchronous, or without credit) are quick as DATA */
-
 static uint64_t cookie;
 
 static bool
@@ -31,7 +29,7 @@ cpi_direct_land(const struct cpi_pair *pair, struct cpi_request *request)
 {
     struct cpi_frame_direct landing = described(request, pair->world_rank);
 
-    request->direct = pair->remote && request->limit >= BYTES_MIN &&
+    request->direct = pair->remote && request->limit >= CPI_DIRECT_BYTES_MIN &&
                       request->limit <= request->payload.bytes && request->payload.packer == NULL &&
                       is_reached() &&
                       cpi_control_try(&cpi_state.agent, CPI_FRAME_LAND, request->limit,
@@ -55,7 +53,7 @@ cpi_direct_haul(const struct cpi_pair *pair, struct cpi_request *request)
 {
     struct cpi_frame_direct haul = described(request, pair->world_rank);
 
-    if (!pair->remote || request->payload.packer != NULL || request->payload.bytes < BYTES_MIN ||
+    if (!pair->remote || request->payload.packer != NULL || request->payload.bytes < CPI_DIRECT_BYTES_MIN ||
         cpi_state.hauls == CPI_DIRECT_MAX || !is_reached())
         return false;
     request->stage = CPI_STAGE_HAUL;

@@ -17,6 +17,8 @@
 
 #include "p2p/pair.h"
 
+#define CPI_DIRECT_BYTES_MIN (32u << 10)  /* shorter ones are quick through the rings */
+
 /* Of a job with several peers: offers this rank's memory to its agent. */
 void cpi_direct_init(void);
 

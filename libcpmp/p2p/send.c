@@ -38,11 +38,15 @@ cpi_payload_write_some(const struct cpi_payload *payload, size_t position, const
                                 bytes);
 }
 
+/* To another peer, one that had to wait for others would fill the rings too: it may as well ask, and
+ * go past them (direct.h). */
 static bool
-eager_allowed(const struct cpi_pair *pair, const struct cpi_request *request)
+eager_allowed(const struct cpi_pair *pair, const struct cpi_request *request, bool waited)
 {
     size_t bytes = request->payload.bytes;
-    size_t most = pair->remote ? cpi_state.eager_max_remote : cpi_state.eager_max;
+    size_t most = !pair->remote ? cpi_state.eager_max
+                  : waited      ? CPI_DIRECT_BYTES_MIN - 1
+                                : cpi_state.eager_max_remote;
 
     return request->mode != CPI_SEND_SYNC && bytes <= most &&
            pair->eager_sent - pair->eager_acked + cpi_eager_cost(bytes) <= cpi_state.credit_bytes;
@@ -92,12 +96,12 @@ rts_push(struct cpi_pair *pair, struct cpi_request *request)
     return true;
 }
 
-/* The next step of a send in the queue: true when it may leave the queue. */
+/* The next step of a send, first of the queue or `waited` for it: true when it may leave it. */
 static bool
-send_try(struct cpi_pair *pair, struct cpi_request *request)
+send_try(struct cpi_pair *pair, struct cpi_request *request, bool waited)
 {
     if (request->stage == CPI_STAGE_NEW) {
-        if (!eager_allowed(pair, request))
+        if (!eager_allowed(pair, request, waited))
             return rts_push(pair, request);
         if (!eager_push(pair, request))
             return false;
@@ -117,7 +121,7 @@ cpi_send_begin(struct cpi_request *request)
 
     request->stage = CPI_STAGE_NEW;
     request->offset = 0;
-    if (cpi_list_empty(&pair->queue) && send_try(pair, request))
+    if (cpi_list_empty(&pair->queue) && send_try(pair, request, false))
         return;
     cpi_list_append(&pair->queue, &request->link);
     cpi_pair_mark_busy(pair);
@@ -190,7 +194,7 @@ cpi_send_flush(struct cpi_pair *pair)
         uint64_t before = request->offset;
         unsigned stage = request->stage;
         cpi_list_remove(&request->link);
-        if (!send_try(pair, request)) {
+        if (!send_try(pair, request, true)) {
             request->link.next = pair->queue.next;  /* back to the front */
             request->link.prev = &pair->queue;
             pair->queue.next->prev = &request->link;

@@ -86,14 +86,17 @@ sub mpich_command {
         join(',', @Bench::Net::ADDRESS), '-ppn', $o->{ranks} / 2, @ranks);
 }
 
-# An embedded pool of two, with the second agent on the other host.
+# An embedded pool of two, with the second agent on the other host. The launcher itself sees all
+# cores, as it counts them for both.
 sub cpmp_command {
     my ($o) = @_;
     my @command = (launcher('cpmp', $o->{root}));
     my %env;
     if (my $net = $o->{net}) {
         push @command, '--peers', 2;
-        $env{CPMP_AGENT_PREFIX_1} = join ' ', $net->enter(1, 1);
+        my @on_cores = map { [ Bench::Net::on_cores($_) ] } 0, 1;
+        $env{CPMP_AGENT_PREFIX_0} = join ' ', @{ $on_cores[0] } if @{ $on_cores[0] };
+        $env{CPMP_AGENT_PREFIX_1} = join ' ', $net->enter(1, 1), @{ $on_cores[1] };
         $env{"CPMP_AGENT_ADDRESS_$_"} = $Bench::Net::ADDRESS[$_] for 0, 1;
     }
     return (\%env, @command, '-np', $o->{ranks});
@@ -105,6 +108,7 @@ sub command {
     my ($name, $o) = @_;
     my ($env, @command) = { openmpi => \&openmpi_command, mpich => \&mpich_command,
         cpmp => \&cpmp_command }->{$name}->($o);
+    unshift @command, Bench::Net::on_cores(0) if $o->{net} && $name ne 'cpmp';
     unshift @command, $o->{net}->enter(0) if $o->{net};
     return ($env, @command);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two hosts on one machine: two network namespaces, each with its own hostname and /sys, joined by
-# a veth pair with the addresses 10.77.0.1 and 10.77.0.2.
+# a veth pair with the addresses 10.77.0.1 and 10.77.0.2. What runs on a host runs on its half of the
+# cores, as two machines don't take turns on one.
 #
 # The namespaces have no names. Each lives as long as a shell that waits on a pipe from here, so
 # they and the veth pair are gone when this program is, even if it is killed. Root makes them as
@@ -83,6 +84,15 @@ sub enter {
     return ('nsenter', '-t', $self->{pid}[$host], @user, '-m', '-n', '-u');
 }
 
+# Command prefix that keeps the rest on the host's cores. On one core there is nothing to share out.
+sub on_cores {
+    my ($host) = @_;
+    my @cores = split /,/, join ',', map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split /,/,
+        qx{taskset -cp $$} =~ /: (\S+)$/ ? $1 : '';
+    my $half = int(@cores / 2) or return ();
+    return ('taskset', '-c', join ',', @cores[ $host * $half .. $host * $half + $half - 1 ]);
+}
+
 # A stand-in for ssh: script OPTIONS ADDRESS COMMAND...
 sub write_remote_shell {
     my ($self, $path) = @_;
@@ -90,7 +100,7 @@ sub write_remote_shell {
     print $file "#!/bin/sh\n", 'while [ "${1#-}" != "$1" ]; do shift; done', "\n",
         'address=$1; shift', "\n", "case \$address in\n";
     for my $host (0, 1) {
-        my $enter = join ' ', $self->enter($host, 1);
+        my $enter = join ' ', $self->enter($host, 1), on_cores($host);
         print $file "$ADDRESS[$host]) exec $enter sh -c \"\$*\";;\n";
     }
     print $file "esac\necho \"no host has the address \$address\" >&2\nexit 1\n";

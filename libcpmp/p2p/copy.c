@@ -82,7 +82,9 @@ cpi_copy_choose(struct cpi_pair *pair, const struct cpi_request *request,
         way = (enum cpi_copy_way)(turn / LOOK_AGAIN % CPI_COPY_WAYS);
     else
         way = fastest(record);
-    return way == CPI_COPY_SHARED && pair->share_in != NULL ? CPI_COPY_PULL : way;
+    /* With more to come both cores have enough to do, and to share the work is work. */
+    bool alone = pair->share_in == NULL && cpi_state.match.posted_count == 0;
+    return way == CPI_COPY_SHARED && !alone ? CPI_COPY_PULL : way;
 }
 
 void
@@ -234,6 +236,7 @@ cpi_copy_finish(struct cpi_pair *pair, struct cpi_request *request)
     if (request->kind == CPI_REQUEST_SEND) {
         if (pair->share_out == request)
             pair->share_out = NULL;
+        cpi_state.lent_bytes -= request->payload.bytes;
         cpi_request_finish(request, CPMP_OK);
         return;
     }

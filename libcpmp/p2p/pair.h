@@ -86,6 +86,7 @@ struct cpi_engine_state {
     size_t eager_max, eager_max_remote;
     uint64_t credit_bytes;
     uint64_t spin_since_ns;
+    uint64_t lent_bytes;                /* of sends whose data ranks of this host copy from here */
     unsigned brief_waits, yields;       /* wait.c: of a rank beside others that compute */
     bool wait_two_works;
     unsigned granted;                   /* long messages under way from other peers */

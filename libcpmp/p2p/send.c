@@ -93,6 +93,8 @@ rts_push(struct cpi_pair *pair, struct cpi_request *request)
     }
     cpi_frame_push(pair, frame, part);
     request->stage = CPI_STAGE_RTS;
+    if (direct)
+        cpi_state.lent_bytes += request->payload.bytes;
     return true;
 }
 
@@ -220,6 +222,14 @@ send_of(struct cpi_pair *pair, const struct cpi_frame *frame, unsigned stage)
     return request;
 }
 
+/* Its data is no longer copied from here by a rank of this host. */
+static void
+send_take_back(const struct cpi_pair *pair, const struct cpi_request *request)
+{
+    if (!pair->remote && request->payload.packer == NULL)
+        cpi_state.lent_bytes -= request->payload.bytes;
+}
+
 static void
 on_clear_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
 {
@@ -243,6 +253,7 @@ on_clear_to_send(struct cpi_pair *pair, const struct cpi_frame *frame)
     }
     if (frame->length == 1 && cpi_direct_haul(pair, request))
         return;
+    send_take_back(pair, request);
     request->stage = CPI_STAGE_DATA;
     request->acked = cts.window;
     request->limit = cts.window == 0 ? UINT64_MAX : cts.window;
@@ -279,8 +290,11 @@ on_fin(struct cpi_pair *pair, const struct cpi_frame *frame)
     else if (request != NULL && request->kind == CPI_REQUEST_SEND &&
              request->stage == CPI_STAGE_SHARED && (uint32_t)request->peer == pair->world_rank)
         cpi_copy_finish(pair, request);
-    else
-        cpi_request_finish(send_of(pair, frame, CPI_STAGE_RTS), CPMP_OK);
+    else {
+        request = send_of(pair, frame, CPI_STAGE_RTS);
+        send_take_back(pair, request);
+        cpi_request_finish(request, CPMP_OK);
+    }
 }
 
 void

@@ -25,6 +25,8 @@
 #define BRIEF_WAITS  256u    /* that do not yield; then one looks again */
 #define LOOK_YIELDS  8u      /* one of so many yields is timed */
 #define LONG_NS      500000u /* longer ones went to processes that compute */
+#define LENT_BYTES_NS 6u     /* bytes that a slow copy does in a nanosecond */
+#define LENT_NS_MAX  500000u /* longest spinning of a rank from which others copy */
 #define CLOCK_ROUNDS 32u     /* rounds of spinning between looks at the clock */
 #define YIELDS       2u
 
@@ -132,6 +134,15 @@ yield_first(void)
     return true;
 }
 
+/* A rank from which others copy is told at the end: after as long as a slow copy takes. */
+static uint64_t
+spin_most_ns(void)
+{
+    uint64_t copy_ns = cpi_state.lent_bytes / LENT_BYTES_NS;
+
+    return SPIN_NS + (copy_ns < LENT_NS_MAX ? copy_ns : LENT_NS_MAX);
+}
+
 /* True while it is better to look again at once than to sleep. */
 static bool
 spin(unsigned round)
@@ -157,7 +168,7 @@ spin(unsigned round)
     uint64_t spun = now - cpi_state.spin_since_ns;
     if (oversubscribed)
         return spun < YIELD_NS;
-    return spun < BRIEF_NS || (spun < SPIN_NS && !core_is_shared());
+    return spun < BRIEF_NS || (spun < spin_most_ns() && !core_is_shared());
 }
 
 void

@@ -53,8 +53,9 @@ cpi_direct_haul(const struct cpi_pair *pair, struct cpi_request *request)
 {
     struct cpi_frame_direct haul = described(request, pair->world_rank);
 
-    if (!pair->remote || request->payload.packer != NULL || request->payload.bytes < CPI_DIRECT_BYTES_MIN ||
-        cpi_state.hauls == CPI_DIRECT_MAX || !is_reached())
+    if (!pair->remote || request->payload.packer != NULL ||
+        request->payload.bytes < CPI_DIRECT_BYTES_MIN || cpi_state.hauls == CPI_DIRECT_MAX ||
+        !is_reached())
         return false;
     request->stage = CPI_STAGE_HAUL;
     cpi_state.hauls++;

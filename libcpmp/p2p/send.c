@@ -38,8 +38,8 @@ cpi_payload_write_some(const struct cpi_payload *payload, size_t position, const
                                 bytes);
 }
 
-/* To another peer, one that had to wait for others would fill the rings too: it may as well ask, and
- * go past them (direct.h). */
+/* To another peer, one that had to wait for others would fill the rings too: it may as well ask,
+ * and go past them (direct.h). */
 static bool
 eager_allowed(const struct cpi_pair *pair, const struct cpi_request *request, bool waited)
 {

@@ -14,9 +14,9 @@
  * A core for each is no promise: when others run on the host too, the kernel may put two ranks on
  * one core, and keep them there, as each wakes the other. Then spinning keeps away the very rank
  * that is waited for. So those who wait for longer than usual count themselves where they are
- * (cpi_host_page.waited), and one that isn't alone there goes to sleep. And a rank that yields while
- * others compute does without for a while: 16 ranks' barrier beside two busy processes on 2 cores
- * takes 0.6 to 1.2 ms, against 1.5 to 3.
+ * (cpi_host_page.waited), and one that isn't alone there goes to sleep. And a rank that yields
+ * while others compute does without for a while: 16 ranks' barrier beside two busy processes on 2
+ * cores takes 0.6 to 1.2 ms, against 1.5 to 3.
  */
 
 #define SPIN_NS      20000u  /* one to two times what a futex wake of a sleeper costs */

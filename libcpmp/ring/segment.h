@@ -65,7 +65,7 @@ struct cpi_rank_block {
     uint64_t cookie_address, cookie;      /* what the agent is to find in this rank's memory */
     _Atomic uint32_t reached;             /* 1: it did (p2p/direct.h) */
     _Atomic uint32_t progress_new;        /* 1: the agent has been told to look at done and total */
-    _Atomic uint32_t core;                /* 1 + where this rank counts in the host page; 0: nowhere */
+    _Atomic uint32_t core;                /* 1 + that which it counts on (host page); 0: none */
 };
 
 /* Which local senders may have frames for this receiver: one bit each. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two hosts on one machine: two network namespaces, each with its own hostname and /sys, joined by
-# a veth pair with the addresses 10.77.0.1 and 10.77.0.2. What runs on a host runs on its half of the
-# cores, as two machines don't take turns on one.
+# a veth pair with the addresses 10.77.0.1 and 10.77.0.2. What runs on a host runs on its half of
+# the cores, as two machines don't take turns on one.
 #
 # The namespaces have no names. Each lives as long as a shell that waits on a pipe from here, so
 # they and the veth pair are gone when this program is, even if it is killed. Root makes them as

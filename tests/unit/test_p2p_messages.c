@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages between real processes: order, modes, sizes around every limit, wildcards, probes. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -212,6 +213,22 @@ ring_hops(void *arg)
         RANK_CHECK(value == 200 * cpi_engine.size);
 }
 
+/* On one core none gets its answer without the other having run meanwhile: both wait for long. */
+static void
+on_one_core(void *arg)
+{
+    cpu_set_t set;
+    int core = *(int *)arg;
+
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    RANK_CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+    ring_hops(NULL);
+    RANK_CHECK(cpi_engine.segment.ranks[cpi_engine.local].core == (uint32_t)core + 1);
+    ring_hops(NULL);
+    RANK_CHECK(cpi_engine.host->waited[core] == 2);
+}
+
 static void
 messages_of_all_sizes_and_modes_arrive(void **state)
 {
@@ -263,6 +280,16 @@ sleepers_are_always_woken(void **state)
     assert_int_equal(ranks_run(5, 1, ring_hops, NULL), 0);
 }
 
+static void
+ranks_on_one_core_count_themselves_there(void **state)
+{
+    int core = cpi_core();
+
+    (void)state;
+    assert_in_range(core, 0, CPI_HOST_CORES_MAX - 1);
+    assert_int_equal(ranks_run(2, 0, on_one_core, &core), 0);
+}
+
 int
 main(void)
 {
@@ -273,6 +300,7 @@ main(void)
         cmocka_unit_test(too_long_messages_are_cut_and_receives_cancelled),
         cmocka_unit_test(matched_probes_take_messages_out),
         cmocka_unit_test(sleepers_are_always_woken),
+        cmocka_unit_test(ranks_on_one_core_count_themselves_there),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,9 @@ add_exit(struct exec_text *text, const struct exec_view *view, const struct exec
     exec_text_add_string(text, "Its own messages, if it had any, ");
     own_messages_add(text, view, failure->rank);
     exec_text_add_string(text, ".\n");
+    if (failure->code == 127)
+        exec_text_add_string(text, "A program that lacks a library or a function exits so; cpmp(7) "
+                                   "says which\npart of MPI is there.\n");
 }
 
 static const char *

@@ -3,17 +3,19 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "exec/file.h"
 #include "exec/json.h"
 
 int
 exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, bool json,
                  struct exec_text *error)
 {
+    const char *why;
+
     memset(events, 0, sizeof(*events));
     events->last = exec_memory_new(ranks, sizeof(*events->last));
     events->ranks = ranks;
@@ -22,10 +24,10 @@ exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, b
     events->fd = -1;
     if (path == NULL || strcmp(path, "-") == 0)
         return 0;
-    events->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    events->fd = exec_file_make(path, &why);
     if (events->fd >= 0)
         return 0;
-    exec_text_print(error, "--events %s: the file can't be made: %s", path, strerror(errno));
+    exec_text_print(error, "--events %s: the file can't be made: %s", path, why);
     return -1;
 }
 

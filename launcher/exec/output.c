@@ -14,6 +14,7 @@
 
 #include "control/rules.h"
 #include "exec/display.h"
+#include "exec/file.h"
 #include "exec/json.h"
 
 static const char *const stream_names[] = {"stdout", "stderr"};
@@ -110,14 +111,16 @@ exec_output_make_files(struct exec_output *output, struct exec_text *error)
         return 0;
     for (size_t i = 0; i < (size_t)output->ranks * 2; i++) {
         struct exec_stream *stream = &output->streams[i];
+        const char *why = NULL;
 
         file_path(output, i, &path);
         if (directories_make(path.bytes) == 0)
-            stream->file_fd =
-                open(path.bytes, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+            stream->file_fd = exec_file_make(path.bytes, &why);
+        else
+            why = strerror(errno);
         if (stream->file_fd < 0) {
             exec_text_print(error, "--output-filename %s: %s can't be made: %s",
-                            output->options->output_directory, path.bytes, strerror(errno));
+                            output->options->output_directory, path.bytes, why);
             exec_text_release(&path);
             return -1;
         }

@@ -63,13 +63,14 @@ directory_find(struct exec_image *image, const struct exec_program *program,
     struct exec_text path = {0};
     struct stat status;
 
-    if (getcwd(current, sizeof(current)) == NULL) {
+    bool absolute = program->directory != NULL && program->directory[0] == '/';
+    if (!absolute && getcwd(current, sizeof(current)) == NULL) {
         exec_text_print(error, "the current directory can't be used: %s", strerror(errno));
         return 1;
     }
     if (program->directory == NULL)
         exec_text_add_string(&path, current);
-    else if (program->directory[0] == '/')
+    else if (absolute)
         exec_text_add_string(&path, program->directory);
     else
         exec_text_print(&path, "%s/%s", current, program->directory);

@@ -528,7 +528,8 @@ agents_start(struct exec_run *run, struct exec_text *error)
     if (result == 0) {
         host_fd = exec_pool_make_host_page(run->cores);
         if (host_fd < 0) {
-            exec_text_print(error, "shared memory can't be made: %s", strerror(errno));
+            exec_text_print(error, "shared memory can't be made: %s%s", strerror(errno),
+                            errno == EFBIG ? " (raise ulimit -f)" : "");
             result = -1;
         }
     }

@@ -133,6 +133,19 @@ test_expect_success 'a limit of file size is such an error, not the end of cpexe
     grep "(segment): File too large" err && grep "ulimit -f" err && job_is_gone
 '
 
+test_expect_success 'a pipe where output is to go is refused, not waited for' '
+    mkdir -p pipes/1/rank.0 && mkfifo pipes/1/rank.0/stdout pipes/events &&
+    refuses 1 "pipes/events: .*it is a pipe, not a file" --events pipes/events true &&
+    refuses 1 "rank.0/stdout can.t be made: it is a pipe" --output-filename pipes -np 1 true
+'
+
+test_expect_success 'a current directory that is gone, with another one given' '
+    mkdir gone && echo / >expected &&
+    ( cd gone && rmdir ../gone &&
+        cpexec -wdir / -np 1 pwd >"$SHARNESS_TRASH_DIRECTORY/actual" ) &&
+    test_cmp expected actual
+'
+
 test_expect_success 'a full disk under --events' '
     cpcc -Wall -Wextra -Werror -o part "$CPMP_SRCDIR/tests/system/src/job_part.c" &&
     job_run 1 --events /dev/full -np 3 ./part emit 10 &&

@@ -34,12 +34,14 @@ environment_number(const char *name, int otherwise)
 static _Noreturn void
 init_fail(const char *what, int error)
 {
+    const char *fault = cpi_engine_join_fault();
     char text[300];
 
-    snprintf(text, sizeof(text),
-             "MPI_Init: %s: %s.\n"
-             "Start the program with cpexec, or alone for a job of one rank.\n",
-             what, cpmp_strerror(error));
+    snprintf(text, sizeof(text), "MPI_Init: %s: %s.\n%s", what,
+             fault != NULL ? fault : cpmp_strerror(error),
+             fault != NULL
+                 ? ""
+                 : "Start the program with cpexec, or alone for a job of one rank.\n");
     fflush(NULL);
     cpi_text_print(text);
     cpi_process_end(1);

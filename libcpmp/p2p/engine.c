@@ -62,11 +62,26 @@ cpi_frame_begin(struct cpi_pair *pair, enum cpi_frame_kind kind, size_t payload_
     return frame;
 }
 
+/* Programs that close whatever descriptors they find close this one too, or put theirs there. */
+static void
+agent_wake(void)
+{
+    static bool failed;
+    char text[128];
+
+    if (cpi_bell_ring(cpi_engine.bell_fd) == 0 || failed)
+        return;
+    failed = true;
+    snprintf(text, sizeof(text), "this program closed descriptor %d (CPMP_DOORBELL_FD), which its "
+             "library needs", cpi_engine.bell_fd);
+    cpi_engine_fail(text);
+}
+
 static void
 wake(uint32_t local)
 {
     if (local == cpi_engine.segment.header->local)
-        cpi_bell_ring(cpi_engine.bell_fd);
+        agent_wake();
     else
         cpi_futex_wake(&cpi_engine.segment.ranks[local].doorbell.state, 1);
 }
@@ -190,7 +205,7 @@ void
 cpi_engine_agent_wake(void)
 {
     if (!cpi_engine.alone)
-        cpi_bell_ring(cpi_engine.bell_fd);
+        agent_wake();
 }
 
 /* --- frames in --- */

@@ -47,6 +47,9 @@ int cpi_engine_init(void);
  * process that nobody started as a rank. */
 int cpi_engine_rank_told(void);
 
+/* Why this process could not join, as far as it is known: a sentence, or NULL. */
+const char *cpi_engine_join_fault(void);
+
 /* Joins with a segment already mapped: for tests. The engine takes `segment` over; `host` may be
  * NULL. */
 int cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *host,

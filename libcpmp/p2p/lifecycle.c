@@ -90,6 +90,14 @@ state_init(void)
     return CPMP_OK;
 }
 
+static const char *join_fault;
+
+const char *
+cpi_engine_join_fault(void)
+{
+    return join_fault;
+}
+
 int
 cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *host, uint32_t local,
                      int bell_fd)
@@ -99,9 +107,12 @@ cpi_engine_init_with(const struct cpi_segment *segment, struct cpi_host_page *ho
 
     if (local >= segment->header->local || block->world_rank >= segment->header->world)
         return CPMP_EPROTO;
-    if (cpi_state.active || !atomic_compare_exchange_strong(&block->stage, &expected,
-                                                            CPI_RANK_JOINED))
+    if (cpi_state.active)
         return CPMP_ESTATE;
+    if (!atomic_compare_exchange_strong(&block->stage, &expected, CPI_RANK_JOINED)) {
+        join_fault = "another process is, or was, this rank of the job";
+        return CPMP_ESTATE;
+    }
     cpi_engine.segment = *segment;
     cpi_engine.host = host;
     cpi_engine.local = local;
@@ -164,6 +175,11 @@ cpi_engine_init(void)
         return init_alone();
     if (bell_fd < 0 || local < 0)
         return CPMP_EPROTO;
+    if (cpi_memfd_sealed_bytes((int)segment_fd) == 0) {
+        join_fault = "what started this program closed the descriptor CPMP_SEGMENT_FD, by which "
+                     "cpexec hands over the job; let it pass descriptors on";
+        return CPMP_EPROTO;
+    }
     int error = cpi_segment_map(&segment, (int)segment_fd);
     if (error != CPMP_OK)
         return error;

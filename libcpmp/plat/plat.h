@@ -43,8 +43,8 @@ void cpi_futex_wake(const _Atomic uint32_t *word, int count);
 bool cpi_barrier_join(void);
 void cpi_barrier_all(void);
 
-/* Add one to the eventfd `fd`: wakes an agent in epoll. */
-void cpi_bell_ring(int fd);
+/* Add one to the eventfd `fd`: wakes an agent in epoll. -1 when `fd` is closed or another thing. */
+int cpi_bell_ring(int fd);
 
 /* The core that this process is on, -1 when the system doesn't tell. Takes nanoseconds. */
 int cpi_core(void);

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,13 +28,18 @@ cpi_nap_us(unsigned us)
     nanosleep(&nap, NULL);
 }
 
-void
+/* What is no file, pipe, device or socket has no type: the eventfd is still there. */
+int
 cpi_bell_ring(int fd)
 {
     uint64_t one = 1;
+    struct stat status;
 
+    if (fstat(fd, &status) != 0 || (status.st_mode & S_IFMT) != 0)
+        return -1;
     while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
         continue;
+    return 0;
 }
 
 int

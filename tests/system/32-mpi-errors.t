@@ -60,4 +60,13 @@ test_expect_success 'alone, too, the text is said and the code returned' '
     test_expect_code 1 ./errors abort 256 2>err && grep "errorcode 256" err
 '
 
+test_expect_success 'who was there before, and who closed descriptors, is named' '
+    hello=$CPMP_EXAMPLES/mpi_hello &&
+    test_expect_code 1 cpexec -np 1 sh -c "$hello; $hello" 2>err &&
+    grep "MPI_Init: .*another process is, or was, this rank" err &&
+    test_expect_code 1 cpexec -np 1 "$PERL" -MPOSIX \
+        -e "POSIX::close(\$ENV{CPMP_SEGMENT_FD}); exec @ARGV" "$hello" 2>err &&
+    grep "MPI_Init: .*closed the descriptor CPMP_SEGMENT_FD" err
+'
+
 test_done

@@ -17,7 +17,7 @@ runs_well() { # program, options of cpexec...
 
 test_expect_success 'the programs compile' '
     build native_messages && build native_collectives && build mpi_grants &&
-    build native_full_ring && build native_uneven && build native_last_words
+    build native_closes && build native_full_ring && build native_uneven && build native_last_words
 '
 
 test_expect_success 'a program alone is a job of one rank' '
@@ -71,6 +71,15 @@ test_expect_success '… but not for ever: then the rank says it itself' '
     job_run 6 --peers 2 -np 2 ./native_last_words dies &&
     has_lines 1 "^rank 0 ended the job with exit code 6: these are the last words\$" err &&
     grep "^Rank 0 (peer 0, .* exited with code 6" err
+'
+
+test_expect_success 'a program that closes the descriptors of its library is told' '
+    for how in only files; do
+        job_run 1 --peers 2 -np 2 ./native_closes $how &&
+        grep "^Rank [01]: this program closed descriptor 101 (CPMP_DOORBELL_FD)" err || return 1
+    done &&
+    find . -name "file.0.*" >files && has_lines 120 file files &&
+    test -z "$(find . -name "file.*" -size +0)"
 '
 
 test_done

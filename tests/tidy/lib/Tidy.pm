@@ -28,8 +28,16 @@ sub rules_end {
     return;
 }
 
-# All files that people write, by path from the top. What a build in the source tree leaves there is
-# not among them.
+# What a build in the source tree leaves there: besides what its name tells, manual pages, and the
+# scripts by which libtool has programs find a library that isn't installed yet.
+sub is_built {
+    my ($path) = @_;
+    return 1 if $path =~ m{\.pb-c\.|\.l?[oa]$|/\.dirstamp$|/doc/man/[^/]+\.\d$};
+    my ($folder, $name) = $path =~ m{^(.*)/([^/.]+)$} or return 0;
+    return -e "$folder/.libs/$name";
+}
+
+# All files that people write, by path from the top.
 my @all;
 
 sub files {
@@ -45,7 +53,7 @@ sub files {
                 $File::Find::prune = 1;
                 return;
             }
-            push @all, $path if -f && -T && !/\.pb-c\.|\.l?[oa]$|\.(?:new|tmp|orig|rej|swp)$|~$/;
+            push @all, $path if -f && -T && !is_built($_) && !/\.(?:new|tmp|orig|rej|swp)$|~$/;
         } }, map { "$top/$_" } @roots);
         @all = sort @all;
         die "Tidy: no files below $top\n" if !@all;

@@ -85,19 +85,7 @@ CALL(MPI_Comm_size)
 CALL(MPI_Finalize)
 char ompi_mpi_comm_world[1024];
 EOT
-cat >named.c <<'EOT'
-#include <mpi.h>
-#include <stdio.h>
-int main(int argc, char **argv)
-{
-    int rank = -1, size = -1;
-    MPI_Init(&argc, &argv);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    printf("rank %d of %d\n", rank, size);
-    return MPI_Finalize();
-}
-EOT
+cp "$CPMP_SRCDIR/tests/system/src/mpi_rank.c" named.c
 printf 'rank 0 of 3\nrank 1 of 3\nrank 2 of 3\n' >three
 
 test_expect_success 'a program that says nothing of where the library is gets ours' '

@@ -15,19 +15,7 @@ int main(void)
 }
 EOT
 
-cat >mpi.c <<'EOT'
-#include <mpi.h>
-#include <stdio.h>
-int main(int argc, char **argv)
-{
-    int rank = -1, size = -1;
-    MPI_Init(&argc, &argv);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    printf("rank %d of %d\n", rank, size);
-    return MPI_Finalize();
-}
-EOT
+cp "$CPMP_SRCDIR/tests/system/src/mpi_rank.c" mpi.c
 
 echo 'rank 0 of 1' >expected
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int rank, size;
 
@@ -61,6 +62,20 @@ room_new(size_t bytes)
 
     CHECK(room != NULL);
     return room;
+}
+
+/* What this rank's agent, its parent, does: S, R, T, ... (proc(5)). */
+static inline char
+agent_state(void)
+{
+    char path[64], line[256];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
+    FILE *file = fopen(path, "r");
+    CHECK(file != NULL && fgets(line, sizeof(line), file) != NULL);
+    fclose(file);
+    CHECK(strrchr(line, ')') != NULL);
+    return strrchr(line, ')')[2];
 }
 
 #endif

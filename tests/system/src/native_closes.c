@@ -9,19 +9,6 @@
 
 #include "native_check.h"
 
-static char
-agent_state(void)
-{
-    char path[64], line[256];
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL && fgets(line, sizeof(line), file) != NULL);
-    fclose(file);
-    CHECK(strrchr(line, ')') != NULL);
-    return strrchr(line, ')')[2];
-}
-
 int
 main(int argc, char **argv)
 {

@@ -15,19 +15,6 @@ enum { LONG_BYTES = 100000, FILL_BYTES = 8 };
 static unsigned char longs[LONGS][LONG_BYTES], fill[FILL_BYTES];
 static cpmp_request *requests[LONGS], *fills[FILLS];
 
-static char
-agent_state(void)
-{
-    char path[64], line[256];
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL && fgets(line, sizeof(line), file) != NULL);
-    fclose(file);
-    CHECK(strrchr(line, ')') != NULL);
-    return strrchr(line, ')')[2];
-}
-
 static void
 sends(void)
 {

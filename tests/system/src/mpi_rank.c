@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The smallest MPI program that says which rank it is. */
+#include <mpi.h>
+#include <stdio.h>
+
+int
+main(int argc, char **argv)
+{
+    int rank = -1, size = -1;
+
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    printf("rank %d of %d\n", rank, size);
+    return MPI_Finalize();
+}

@@ -111,6 +111,14 @@ the_box_tells_what_happened_and_where(void **state)
 }
 
 static void
+a_program_that_lacks_something_is_led_to_the_manual(void **state)
+{
+    (void)state;
+    happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 1, .code = 127});
+    BOX_HAS("Rank 1 (peer 0, pc/0, pid 71) exited with code 127", "cpmp(7)");
+}
+
+static void
 the_box_counts_the_others(void **state)
 {
     (void)state;
@@ -359,6 +367,7 @@ main(void)
         WITH_JOB(the_map_names_each_rank_once),
         WITH_JOB(no_failure_no_box),
         WITH_JOB(the_box_tells_what_happened_and_where),
+        WITH_JOB(a_program_that_lacks_something_is_led_to_the_manual),
         WITH_JOB(the_box_counts_the_others),
         WITH_JOB(ranks_that_all_exit_alike_are_one_line),
         WITH_JOB(an_abort_is_told_in_its_own_words),

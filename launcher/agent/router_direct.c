@@ -47,9 +47,10 @@ on_reach(void *arg, uint32_t peer, const struct cpi_frame *frame)
 static struct router_direct *
 direct_find(struct router_reach *reach, bool haul, uint64_t handle, bool used)
 {
+    if (reach->directs == NULL)
+        return NULL;
     struct router_direct *first = reach->directs + (haul ? CPI_DIRECT_MAX : 0);
-
-    for (uint32_t i = 0; reach->directs != NULL && i < CPI_DIRECT_MAX; i++)
+    for (uint32_t i = 0; i < CPI_DIRECT_MAX; i++)
         if (used ? first[i].used && first[i].handle == handle : !first[i].used)
             return &first[i];
     return NULL;

@@ -18,7 +18,7 @@
 /* --- small files --- */
 
 static int
-file_read(const char *path, struct exec_text *text)
+file_read(const char *path, struct text *text)
 {
     char piece[4096];
     ssize_t count;
@@ -27,7 +27,7 @@ file_read(const char *path, struct exec_text *text)
     if (fd < 0)
         return -1;
     while ((count = read(fd, piece, sizeof(piece))) > 0)
-        exec_text_add(text, piece, (size_t)count);
+        text_add(text, piece, (size_t)count);
     close(fd);
     return count < 0 ? -1 : 0;
 }
@@ -35,13 +35,13 @@ file_read(const char *path, struct exec_text *text)
 static int
 file_write(const char *directory, const char *name, const char *value)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     ssize_t written;
     int fd;
 
-    exec_text_print(&path, "%s/%s", directory, name);
-    fd = open(exec_text_string(&path), O_WRONLY | O_CLOEXEC);
-    exec_text_release(&path);
+    text_print(&path, "%s/%s", directory, name);
+    fd = open(text_string(&path), O_WRONLY | O_CLOEXEC);
+    text_release(&path);
     if (fd < 0)
         return -1;
     written = write(fd, value, strlen(value));
@@ -53,16 +53,16 @@ file_write(const char *directory, const char *name, const char *value)
 static bool
 file_has_word(const char *directory, const char *name, const char *word)
 {
-    struct exec_text path = {0}, text = {0};
+    struct text path = {0}, text = {0};
     bool has = false;
     char *rest, *at;
 
-    exec_text_print(&path, "%s/%s", directory, name);
-    if (file_read(exec_text_string(&path), &text) == 0 && text.bytes != NULL)
+    text_print(&path, "%s/%s", directory, name);
+    if (file_read(text_string(&path), &text) == 0 && text.bytes != NULL)
         for (rest = text.bytes; (at = strsep(&rest, " \n")) != NULL;)
             has = has || strcmp(at, word) == 0;
-    exec_text_release(&path);
-    exec_text_release(&text);
+    text_release(&path);
+    text_release(&text);
     return has;
 }
 
@@ -127,13 +127,13 @@ static char *
 directory_make(const struct mount *mount, const char *path)
 {
     size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
-    struct exec_text text = {0};
+    struct text text = {0};
 
     if (root > 0 && strncmp(path, mount->root, root) == 0)
         path += root;
     else if (root > 0)
         path = "";  /* we are outside what the mount shows: its top is all there is */
-    exec_text_print(&text, "%s%s", mount->point, strcmp(path, "/") == 0 ? "" : path);
+    text_print(&text, "%s%s", mount->point, strcmp(path, "/") == 0 ? "" : path);
     return text.bytes;
 }
 
@@ -176,15 +176,15 @@ exec_cgroup_base_release(struct exec_cgroup_base *base)
 static void
 sweep_one(const char *directory, const char *name)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
 
-    exec_text_print(&path, "%s/%s", directory, name);
-    int lock_fd = open(exec_text_string(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    text_print(&path, "%s/%s", directory, name);
+    int lock_fd = open(text_string(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock_fd >= 0 && flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
-        group_remove(exec_text_string(&path));
+        group_remove(text_string(&path));
     if (lock_fd >= 0)
         close(lock_fd);
-    exec_text_release(&path);
+    text_release(&path);
 }
 
 static void
@@ -214,13 +214,13 @@ children_have_cpu(const char *directory)
 }
 
 static int
-base_prepare(struct exec_cgroup_base *base, struct exec_text *why)
+base_prepare(struct exec_cgroup_base *base, struct text *why)
 {
     char *slash;
 
     base->home = strdup(base->directory);
     if (base->home == NULL) {
-        exec_text_add_string(why, "out of memory");
+        text_add_string(why, "out of memory");
         return -1;
     }
     if (base->version == 1)
@@ -233,24 +233,24 @@ base_prepare(struct exec_cgroup_base *base, struct exec_text *why)
         if (access(base->directory, W_OK) == 0 && children_have_cpu(base->directory))
             return 0;
     }
-    exec_text_add_string(why, "this control group has no cpu controller to hand on");
+    text_add_string(why, "this control group has no cpu controller to hand on");
     return -1;
 }
 
 int
-exec_cgroup_base_init(struct exec_cgroup_base *base, struct exec_text *why)
+exec_cgroup_base_init(struct exec_cgroup_base *base, struct text *why)
 {
-    struct exec_text mounts = {0}, own = {0};
+    struct text mounts = {0}, own = {0};
     int error = -1;
 
     memset(base, 0, sizeof(*base));
     if (file_read("/proc/self/mountinfo", &mounts) == 0 &&
         file_read("/proc/self/cgroup", &own) == 0)
-        error = exec_cgroup_parse(exec_text_string(&mounts), exec_text_string(&own), base);
-    exec_text_release(&mounts);
-    exec_text_release(&own);
+        error = exec_cgroup_parse(text_string(&mounts), text_string(&own), base);
+    text_release(&mounts);
+    text_release(&own);
     if (error != 0) {
-        exec_text_add_string(why, "no control groups are mounted");
+        text_add_string(why, "no control groups are mounted");
         return -1;
     }
     if (base_prepare(base, why) == 0) {
@@ -294,12 +294,12 @@ group_lock(struct exec_cgroup *group)
 
 int
 exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base, const char *name,
-                 uint32_t millicores, struct exec_text *why)
+                 uint32_t millicores, struct text *why)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     int tries = 0;
 
-    exec_text_print(&path, "%s/%s%s", base->directory, GROUP_PREFIX, name);
+    text_print(&path, "%s/%s%s", base->directory, GROUP_PREFIX, name);
     group->directory = path.bytes;
     group->home = strdup(base->home);
     group->version = base->version;
@@ -317,12 +317,12 @@ exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base,
         return 0;
 
 fail_remove:
-    exec_text_print(why, "%s: %s", group->directory, strerror(errno));
+    text_print(why, "%s: %s", group->directory, strerror(errno));
     rmdir(group->directory);
     exec_cgroup_release(group);
     return -1;
 fail:
-    exec_text_print(why, "%s can't be made: %s", group->directory, strerror(errno));
+    text_print(why, "%s can't be made: %s", group->directory, strerror(errno));
     exec_cgroup_release(group);
     return -1;
 }
@@ -330,12 +330,12 @@ fail:
 int
 exec_cgroup_open(const struct exec_cgroup *group)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     int fd;
 
-    exec_text_print(&path, "%s/cgroup.procs", group->directory);
-    fd = open(exec_text_string(&path), O_WRONLY | O_CLOEXEC);
-    exec_text_release(&path);
+    text_print(&path, "%s/cgroup.procs", group->directory);
+    fd = open(text_string(&path), O_WRONLY | O_CLOEXEC);
+    text_release(&path);
     return fd;
 }
 

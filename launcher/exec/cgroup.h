@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "exec/text.h"
+#include "text/text.h"
 
 #define EXEC_CGROUP_PERIOD_US 20000u  /* short, so that a weak peer stutters little */
 
@@ -46,12 +46,12 @@ int exec_cgroup_parse(const char *mountinfo, const char *own, struct exec_cgroup
 
 /* As exec_cgroup_parse with this process's files; then sweeps, and makes sure that groups can be
  * made there. 0, or -1 with the reason in `why`. */
-int exec_cgroup_base_init(struct exec_cgroup_base *base, struct exec_text *why);
+int exec_cgroup_base_init(struct exec_cgroup_base *base, struct text *why);
 void exec_cgroup_base_release(struct exec_cgroup_base *base);
 
 /* Makes the group `name` with `millicores`. 0, or -1 with `why`. */
 int exec_cgroup_init(struct exec_cgroup *group, const struct exec_cgroup_base *base,
-                     const char *name, uint32_t millicores, struct exec_text *why);
+                     const char *name, uint32_t millicores, struct text *why);
 
 /* An fd to which a child writes "0" to enter the group, close-on-exec; -1 with errno. */
 int exec_cgroup_open(const struct exec_cgroup *group);

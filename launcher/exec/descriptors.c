@@ -39,9 +39,9 @@ launcher_files(const struct exec_map *map, const struct exec_options *options)
 
 static int
 limit_refuse(uint64_t need, const char *advice, const struct rlimit *limit,
-             struct exec_text *error)
+             struct text *error)
 {
-    exec_text_print(error,
+    text_print(error,
                     "this job needs %llu file descriptors in one process, and the hard limit is "
                     "%llu; raise it (ulimit -Hn %llu, or nofile in limits.conf)%s",
                     (unsigned long long)need, (unsigned long long)limit->rlim_max,
@@ -51,7 +51,7 @@ limit_refuse(uint64_t need, const char *advice, const struct rlimit *limit,
 
 int
 exec_descriptors_prepare(const struct exec_map *map, const struct exec_options *options,
-                         struct exec_text *error)
+                         struct text *error)
 {
     struct rlimit limit;
     uint64_t own = launcher_files(map, options);

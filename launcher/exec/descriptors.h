@@ -15,7 +15,7 @@
 
 #include "exec/map.h"
 #include "exec/options.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 /* What the agent of `peer` needs at most. */
 uint64_t exec_descriptors_of_agent(const struct exec_map *map, const struct exec_options *options,
@@ -23,7 +23,7 @@ uint64_t exec_descriptors_of_agent(const struct exec_map *map, const struct exec
 
 /* 0; or -1 with `error` when the job can't have the descriptors it needs. */
 int exec_descriptors_prepare(const struct exec_map *map, const struct exec_options *options,
-                             struct exec_text *error);
+                             struct text *error);
 
 /* In a child: the soft limit as it was. Async-signal-safe. */
 void exec_descriptors_restore(void);

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "exec/json.h"
+#include "text/json.h"
 #include "ring/segment.h"
 
 #define BOX_COLUMNS  78
@@ -15,16 +15,16 @@
 /* --- map --- */
 
 void
-exec_display_command(struct exec_text *text, const struct exec_program *program, size_t limit)
+exec_display_command(struct text *text, const struct exec_program *program, size_t limit)
 {
     size_t start = text->used;
 
     for (size_t i = 0; program->argv[i] != NULL; i++) {
         if (text->used - start + strlen(program->argv[i]) + 1 > limit && i > 0) {
-            exec_text_add_string(text, " ...");
+            text_add_string(text, " ...");
             return;
         }
-        exec_text_print(text, "%s%s", i > 0 ? " " : "", program->argv[i]);
+        text_print(text, "%s%s", i > 0 ? " " : "", program->argv[i]);
     }
 }
 
@@ -42,7 +42,7 @@ run_end(const struct exec_map *map, uint32_t rank)
 
 /* "0-3,8" of one program on one peer; nothing when it has no rank there. */
 static void
-ranks_add(struct exec_text *text, const struct exec_map *map, uint32_t peer, uint32_t program)
+ranks_add(struct text *text, const struct exec_map *map, uint32_t peer, uint32_t program)
 {
     size_t start = text->used;
 
@@ -50,9 +50,9 @@ ranks_add(struct exec_text *text, const struct exec_map *map, uint32_t peer, uin
         end = run_end(map, rank);
         if (map->places[rank].peer != peer || map->places[rank].program != program)
             continue;
-        exec_text_print(text, "%s%u", text->used > start ? "," : "", rank);
+        text_print(text, "%s%u", text->used > start ? "," : "", rank);
         if (end > rank + 1)
-            exec_text_print(text, "-%u", end - 1);
+            text_print(text, "-%u", end - 1);
     }
 }
 
@@ -63,34 +63,34 @@ plural(uint64_t count)
 }
 
 static void
-map_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t peer)
+map_add_peer(struct text *text, const struct exec_view *view, uint32_t peer)
 {
     const struct exec_map *map = view->map;
 
-    exec_text_print(text, "  peer %u  %s, %.2f cores: %u rank%s\n", peer, view->peer_names[peer],
+    text_print(text, "  peer %u  %s, %.2f cores: %u rank%s\n", peer, view->peer_names[peer],
                     map->millicores[peer] / 1000.0, map->peer_ranks[peer],
                     plural(map->peer_ranks[peer]));
     for (uint32_t program = 0; program < view->options->programs_count; program++) {
-        struct exec_text ranks = {0};
+        struct text ranks = {0};
         ranks_add(&ranks, map, peer, program);
         if (ranks.used > 0) {
-            exec_text_print(text, "    rank%s %s: ", strpbrk(ranks.bytes, "-,") ? "s" : "",
+            text_print(text, "    rank%s %s: ", strpbrk(ranks.bytes, "-,") ? "s" : "",
                             ranks.bytes);
             exec_display_command(text, &view->options->programs[program], 50);
-            exec_text_add_string(text, "\n");
+            text_add_string(text, "\n");
         }
-        exec_text_release(&ranks);
+        text_release(&ranks);
     }
 }
 
 void
-exec_display_map(struct exec_text *text, const struct exec_view *view)
+exec_display_map(struct text *text, const struct exec_view *view)
 {
     if (view->id != 0)
-        exec_text_print(text, "Map of job %016" PRIx64, view->id);
+        text_print(text, "Map of job %016" PRIx64, view->id);
     else
-        exec_text_add_string(text, "Map of a job that is not launched");
-    exec_text_print(text, ": %u rank%s, %u peer%s, %u core%s\n", view->map->ranks,
+        text_add_string(text, "Map of a job that is not launched");
+    text_print(text, ": %u rank%s, %u peer%s, %u core%s\n", view->map->ranks,
                     plural(view->map->ranks), view->map->peers,
                     plural(view->map->peers), view->cores, plural(view->cores));
     for (uint32_t peer = 0; peer < view->map->peers; peer++)
@@ -98,59 +98,59 @@ exec_display_map(struct exec_text *text, const struct exec_view *view)
 }
 
 void
-exec_display_bindings(struct exec_text *text, const struct exec_view *view)
+exec_display_bindings(struct text *text, const struct exec_view *view)
 {
     uint32_t last = view->map->ranks - 1;
 
-    exec_text_add_string(text, last > 0 ? "ranks 0-" : "rank ");
-    exec_text_print(text, "%u: not bound (free to run on all %u core%s)\n", last, view->cores,
+    text_add_string(text, last > 0 ? "ranks 0-" : "rank ");
+    text_print(text, "%u: not bound (free to run on all %u core%s)\n", last, view->cores,
                     plural(view->cores));
 }
 
 /* --- the box --- */
 
 static void
-place_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+place_add(struct text *text, const struct exec_view *view, uint32_t rank)
 {
     uint32_t peer = view->map->places[rank].peer;
 
-    exec_text_print(text, "rank %u (peer %u, %s", rank, peer, view->peer_names[peer]);
+    text_print(text, "rank %u (peer %u, %s", rank, peer, view->peer_names[peer]);
     if (view->job->ranks[rank].pid != 0)
-        exec_text_print(text, ", pid %u", view->job->ranks[rank].pid);
-    exec_text_add_string(text, ")");
+        text_print(text, ", pid %u", view->job->ranks[rank].pid);
+    text_add_string(text, ")");
 }
 
 static void
-program_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+program_add(struct text *text, const struct exec_view *view, uint32_t rank)
 {
-    exec_text_add_string(text, "Program: ");
+    text_add_string(text, "Program: ");
     exec_display_command(text, &view->options->programs[view->map->places[rank].program], 200);
-    exec_text_add_string(text, "\n");
+    text_add_string(text, "\n");
 }
 
 /* Where to look for what the rank said itself. */
 static void
-own_messages_add(struct exec_text *text, const struct exec_view *view, uint32_t rank)
+own_messages_add(struct text *text, const struct exec_view *view, uint32_t rank)
 {
     if (view->options->output_directory == NULL || view->options->output_copy) {
-        exec_text_add_string(text, "stand above");
+        text_add_string(text, "stand above");
         return;
     }
-    exec_text_add_string(text, "are in ");
+    text_add_string(text, "are in ");
     exec_options_rank_directory(view->options, view->map->ranks, rank, text);
 }
 
 static void
-add_exit(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_exit(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
-    exec_text_print(text, " exited with code %d.\n", failure->code);
+    text_print(text, " exited with code %d.\n", failure->code);
     program_add(text, view, failure->rank);
-    exec_text_add_string(text, "Its own messages, if it had any, ");
+    text_add_string(text, "Its own messages, if it had any, ");
     own_messages_add(text, view, failure->rank);
-    exec_text_add_string(text, ".\n");
+    text_add_string(text, ".\n");
     if (failure->code == 127)
-        exec_text_add_string(text, "A program that lacks a library or a function exits so; cpmp(7) "
+        text_add_string(text, "A program that lacks a library or a function exits so; cpmp(7) "
                                    "says which\npart of MPI is there.\n");
 }
 
@@ -182,141 +182,141 @@ signal_advice(int number)
 }
 
 static void
-add_signaled(struct exec_text *text, const struct exec_view *view,
+add_signaled(struct text *text, const struct exec_view *view,
              const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
-    exec_text_print(text, " was killed by signal %d (%s).\n", failure->code,
+    text_print(text, " was killed by signal %d (%s).\n", failure->code,
                     strsignal(failure->code));
     program_add(text, view, failure->rank);
-    exec_text_add_string(text, signal_advice(failure->code));
+    text_add_string(text, signal_advice(failure->code));
     if (failure->code == SIGABRT) {
-        exec_text_add_string(text, " Its own messages, if it had any, ");
+        text_add_string(text, " Its own messages, if it had any, ");
         own_messages_add(text, view, failure->rank);
-        exec_text_add_string(text, ".");
+        text_add_string(text, ".");
     }
-    exec_text_add_string(text, "\n");
+    text_add_string(text, "\n");
 }
 
 static void
-add_left(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_left(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
-    exec_text_add_string(text, " exited without leaving the job.\n");
+    text_add_string(text, " exited without leaving the job.\n");
     program_add(text, view, failure->rank);
-    exec_text_add_string(
+    text_add_string(
         text, "It called MPI_Init or cpmp_init, but not MPI_Finalize or cpmp_end. Make sure "
               "that\nevery way out of the program does.\n");
 }
 
 /* The code and cpexec's own, which is one byte and never 0, and may be that of a lower rank. */
 static void
-abort_add_code(struct exec_text *text, const struct exec_view *view, int code)
+abort_add_code(struct text *text, const struct exec_view *view, int code)
 {
     int exit_code = exec_job_exit_code(view->job);
 
     if (code < 1 || code > 255)
-        exec_text_print(text, "; code %d is not within 1 to 255, so cpexec exits with %d.\n", code,
+        text_print(text, "; code %d is not within 1 to 255, so cpexec exits with %d.\n", code,
                         exit_code);
     else
-        exec_text_print(text, "; cpexec exits with %d.\n", exit_code);
+        text_print(text, "; cpexec exits with %d.\n", exit_code);
 }
 
 /* The text of the rank says what it did, and nearly always which rank it was; what it doesn't know
  * follows. */
 static void
-add_abort(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_abort(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     if (failure->text.used > 0) {
-        exec_text_add(text, failure->text.bytes, failure->text.used);
+        text_add(text, failure->text.bytes, failure->text.used);
         if (failure->text.bytes[failure->text.used - 1] != '\n')
-            exec_text_add_string(text, "\n");
-        exec_text_add_string(text, "That was ");
+            text_add_string(text, "\n");
+        text_add_string(text, "That was ");
         place_add(text, view, failure->rank);
     } else {
         place_add(text, view, failure->rank);
-        exec_text_add_string(text, " ended the job");
+        text_add_string(text, " ended the job");
     }
     abort_add_code(text, view, failure->code);
     if (view->job->aborts > 1)
-        exec_text_print(text, "(and %u more rank%s did so too)\n", view->job->aborts - 1,
+        text_print(text, "(and %u more rank%s did so too)\n", view->job->aborts - 1,
                         plural(view->job->aborts - 1));
 }
 
 static void
-add_start_advice(struct exec_text *text, const struct exec_failure *failure)
+add_start_advice(struct text *text, const struct exec_failure *failure)
 {
     if (strcmp(failure->what, "run") == 0 && failure->code == ENOEXEC)
-        exec_text_add_string(text,
+        text_add_string(text,
                              "It is no program of this machine; a script's first line names its "
                              "interpreter,\nas in #!/bin/sh.\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == E2BIG)
-        exec_text_add_string(text,
+        text_add_string(text,
                              "Arguments and environment are larger than the system allows (a "
                              "single one may\nhave 128 KiB, all together follow ulimit -s).\n");
     else if (strcmp(failure->what, "run") == 0 && failure->code == ENOENT)
-        exec_text_add_string(
+        text_add_string(
             text, "If the file is there, then its interpreter (a script's first line) is "
                   "not.\n");
     else if (failure->code == EFBIG)
-        exec_text_add_string(text, "The memory that ranks share counts as a file: raise the limit "
+        text_add_string(text, "The memory that ranks share counts as a file: raise the limit "
                                    "(ulimit -f), or\nuse fewer ranks.\n");
     else if (failure->code == EAGAIN || failure->code == EMFILE || failure->code == ENOMEM)
-        exec_text_add_string(text,
+        text_add_string(text,
                              "This machine has no room for so many ranks: use fewer, or raise its "
                              "limits\n(ulimit -u, ulimit -n).\n");
 }
 
 static void
-add_start(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_start(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     place_add(text, view, failure->rank);
-    exec_text_add_string(text, " could not be started.\n");
+    text_add_string(text, " could not be started.\n");
     if (strcmp(failure->what, "run") == 0)
-        exec_text_print(text, "%s can't be run: %s.\n", exec_text_string(&failure->text),
+        text_print(text, "%s can't be run: %s.\n", text_string(&failure->text),
                         strerror(failure->code));
     else if (strcmp(failure->what, "directory") == 0)
-        exec_text_print(text, "Its directory %s can't be entered: %s.\n",
-                        exec_text_string(&failure->text), strerror(failure->code));
+        text_print(text, "Its directory %s can't be entered: %s.\n",
+                        text_string(&failure->text), strerror(failure->code));
     else
-        exec_text_print(text, "What failed (%s): %s.\n", failure->what, strerror(failure->code));
+        text_print(text, "What failed (%s): %s.\n", failure->what, strerror(failure->code));
     add_start_advice(text, failure);
 }
 
 static void
-add_peer(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_peer(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
-    exec_text_print(text, "Peer %u (%s) was lost, with %u rank%s of this job: %s.\n", failure->peer,
+    text_print(text, "Peer %u (%s) was lost, with %u rank%s of this job: %s.\n", failure->peer,
                     view->peer_names[failure->peer], view->map->peer_ranks[failure->peer],
-                    plural(view->map->peer_ranks[failure->peer]), exec_text_string(&failure->text));
-    exec_text_add_string(
+                    plural(view->map->peer_ranks[failure->peer]), text_string(&failure->text));
+    text_add_string(
         text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
               "ended.\nRun the job again.\n");
 }
 
 static void
-add_ready(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+add_ready(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
-    exec_text_print(text, "The agent of peer %u (%s) did not come up: %s.\n", failure->peer,
-                    view->peer_names[failure->peer], exec_text_string(&failure->text));
-    exec_text_add_string(text, "No rank was started.\n");
+    text_print(text, "The agent of peer %u (%s) did not come up: %s.\n", failure->peer,
+                    view->peer_names[failure->peer], text_string(&failure->text));
+    text_add_string(text, "No rank was started.\n");
 }
 
 static void
-add_output(struct exec_text *text, const struct exec_failure *failure)
+add_output(struct text *text, const struct exec_failure *failure)
 {
-    exec_text_print(text, "%s can't be written: %s.\n", exec_text_string(&failure->text),
-                    exec_text_write_error(failure->code));
+    text_print(text, "%s can't be written: %s.\n", text_string(&failure->text),
+                    text_write_error(failure->code));
     if (failure->code == ENOSPC || failure->code == EDQUOT)
-        exec_text_add_string(text, "Make room there, or write to another place.\n");
+        text_add_string(text, "Make room there, or write to another place.\n");
 }
 
 /* Who kept the job from ending: "Still running then: 2 of 8 ranks (3,5)." */
 static void
-late_add(struct exec_text *text, const struct exec_view *view)
+late_add(struct text *text, const struct exec_view *view)
 {
     const struct exec_rank *ranks = view->job->ranks;
-    struct exec_text list = {0};
+    struct text list = {0};
     uint32_t count = 0;
 
     for (uint32_t rank = 0, end; rank < view->map->ranks; rank = end) {
@@ -328,32 +328,32 @@ late_add(struct exec_text *text, const struct exec_view *view)
         count += end - rank;
         if (list.used > LIST_COLUMNS)
             continue;
-        exec_text_print(&list, "%s%u", list.used > 0 ? "," : "", rank);
+        text_print(&list, "%s%u", list.used > 0 ? "," : "", rank);
         if (end > rank + 1)
-            exec_text_print(&list, "-%u", end - 1);
+            text_print(&list, "-%u", end - 1);
         if (list.used > LIST_COLUMNS)
-            exec_text_add_string(&list, ",...");
+            text_add_string(&list, ",...");
     }
-    exec_text_print(text, "Still running then: %u of %u rank%s", count, view->map->ranks,
+    text_print(text, "Still running then: %u of %u rank%s", count, view->map->ranks,
                     plural(view->map->ranks));
     if (count > 0 && count < view->map->ranks)
-        exec_text_print(text, " (%s)", list.bytes);
-    exec_text_add_string(text, ".\n");
-    exec_text_release(&list);
+        text_print(text, " (%s)", list.bytes);
+    text_add_string(text, ".\n");
+    text_release(&list);
 }
 
 static void
-add_timeout(struct exec_text *text, const struct exec_view *view)
+add_timeout(struct text *text, const struct exec_view *view)
 {
-    exec_text_print(text,
+    text_print(text,
                     "The job ran for %g s, the limit that --timeout or MPIEXEC_TIMEOUT set.\n",
                     (double)view->options->timeout_us / 1e6);
     late_add(text, view);
-    exec_text_add_string(text, "Raise the limit if it needs more time.\n");
+    text_add_string(text, "Raise the limit if it needs more time.\n");
 }
 
 static void
-failure_add(struct exec_text *text, const struct exec_view *view,
+failure_add(struct text *text, const struct exec_view *view,
             const struct exec_failure *failure)
 {
     switch (failure->cause) {
@@ -379,8 +379,8 @@ failure_add(struct exec_text *text, const struct exec_view *view,
         add_peer(text, view, failure);
         break;
     case EXEC_CAUSE_TROUBLE:
-        exec_text_print(text, "Peer %u (%s) can't go on: %s\n", failure->peer,
-                        view->peer_names[failure->peer], exec_text_string(&failure->text));
+        text_print(text, "Peer %u (%s) can't go on: %s\n", failure->peer,
+                        view->peer_names[failure->peer], text_string(&failure->text));
         break;
     case EXEC_CAUSE_OUTPUT:
         add_output(text, failure);
@@ -389,7 +389,7 @@ failure_add(struct exec_text *text, const struct exec_view *view,
         add_timeout(text, view);
         break;
     case EXEC_CAUSE_INTERRUPT:
-        exec_text_print(text, "The job was ended by signal %d (%s).\n", failure->code,
+        text_print(text, "The job was ended by signal %d (%s).\n", failure->code,
                         strsignal(failure->code));
         break;
     case EXEC_CAUSE_NONE:
@@ -400,7 +400,7 @@ failure_add(struct exec_text *text, const struct exec_view *view,
 
 /* How many went with it, so that nobody wonders where the others are. */
 static void
-others_add(struct exec_text *text, const struct exec_view *view, const struct exec_failure *failure)
+others_add(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
     const struct exec_job *job = view->job;
     uint32_t own = failure->has_rank ? 1 : 0;
@@ -409,7 +409,7 @@ others_add(struct exec_text *text, const struct exec_view *view, const struct ex
     if (failure->cause == EXEC_CAUSE_ABORT)
         more = job->failures > job->aborts ? job->failures - job->aborts : 0;
     if (more > 0)
-        exec_text_print(text, "(and %u more rank%s failed)\n", more, plural(more));
+        text_print(text, "(and %u more rank%s failed)\n", more, plural(more));
 }
 
 /* Every rank ended by itself, in order, with the same code: a way of programs to tell their result.
@@ -429,24 +429,24 @@ all_exited_alike(const struct exec_view *view)
 }
 
 static void
-alike_add(struct exec_text *text, const struct exec_view *view)
+alike_add(struct text *text, const struct exec_view *view)
 {
     uint32_t ranks = view->map->ranks;
 
     if (ranks > 1)
-        exec_text_print(text, "all %u ranks", ranks);
+        text_print(text, "all %u ranks", ranks);
     else
-        exec_text_add_string(text, "rank 0");
-    exec_text_print(text, " exited with code %d", view->job->first.code);
+        text_add_string(text, "rank 0");
+    text_print(text, " exited with code %d", view->job->first.code);
     if (view->options->programs_count == 1) {
-        exec_text_add_string(text, ": ");
+        text_add_string(text, ": ");
         exec_display_command(text, &view->options->programs[0], 40);
     }
-    exec_text_add_string(text, "\n");
+    text_add_string(text, "\n");
 }
 
 void
-exec_display_failure_plain(struct exec_text *text, const struct exec_view *view)
+exec_display_failure_plain(struct text *text, const struct exec_view *view)
 {
     size_t start = text->used;
 
@@ -464,13 +464,13 @@ exec_display_failure_plain(struct exec_text *text, const struct exec_view *view)
 }
 
 void
-exec_display_failure(struct exec_text *text, const struct exec_view *view)
+exec_display_failure(struct text *text, const struct exec_view *view)
 {
-    struct exec_text plain = {0};
+    struct text plain = {0};
     char rule[BOX_COLUMNS + 2];
 
     if (all_exited_alike(view)) {
-        exec_text_add_string(text, "cpexec: ");
+        text_add_string(text, "cpexec: ");
         alike_add(text, view);
         return;
     }
@@ -478,8 +478,8 @@ exec_display_failure(struct exec_text *text, const struct exec_view *view)
     memset(rule, '-', BOX_COLUMNS);
     memcpy(rule + BOX_COLUMNS, "\n", 2);
     if (plain.used > 0)
-        exec_text_print(text, "%s%s%s", rule, plain.bytes, rule);
-    exec_text_release(&plain);
+        text_print(text, "%s%s%s", rule, plain.bytes, rule);
+    text_release(&plain);
 }
 
 /* --- what others have written --- */
@@ -495,18 +495,18 @@ is_control(const unsigned char *at, size_t length)
 }
 
 void
-exec_display_visible(struct exec_text *text, const void *bytes, size_t count)
+exec_display_visible(struct text *text, const void *bytes, size_t count)
 {
     const unsigned char *at = bytes, *end = at + count;
 
     while (at < end) {
-        size_t length = exec_utf8_length(at, (size_t)(end - at)), taken = length > 0 ? length : 1;
+        size_t length = text_utf8_length(at, (size_t)(end - at)), taken = length > 0 ? length : 1;
 
         if (!is_control(at, length))
-            exec_text_add(text, at, taken);
+            text_add(text, at, taken);
         else
             for (size_t i = 0; i < taken; i++)
-                exec_text_print(text, "\\x%02x", at[i]);
+                text_print(text, "\\x%02x", at[i]);
         at += taken;
     }
 }
@@ -514,7 +514,7 @@ exec_display_visible(struct exec_text *text, const void *bytes, size_t count)
 /* --- the status line --- */
 
 static void
-progress_add(struct exec_text *text, const struct exec_job *job)
+progress_add(struct text *text, const struct exec_job *job)
 {
     uint64_t done = 0, total = 0;
     uint32_t known = 0;
@@ -525,14 +525,14 @@ progress_add(struct exec_text *text, const struct exec_job *job)
         known += job->ranks[i].progress_total > 0;
     }
     if (known > 0 && total >= done)
-        exec_text_print(text, " | %.0f %%", 100.0 * (double)done / (double)total);
+        text_print(text, " | %.0f %%", 100.0 * (double)done / (double)total);
     else if (done > 0)
-        exec_text_print(text, " | %" PRIu64 " done", done);
+        text_print(text, " | %" PRIu64 " done", done);
 }
 
 /* A tab would move the cursor. */
 static void
-status_clip(struct exec_text *text, size_t columns)
+status_clip(struct text *text, size_t columns)
 {
     size_t width = 0, at = 0;
 
@@ -551,20 +551,20 @@ status_clip(struct exec_text *text, size_t columns)
 }
 
 void
-exec_display_status(struct exec_text *text, const struct exec_view *view, const char *latest,
+exec_display_status(struct text *text, const struct exec_view *view, const char *latest,
                     size_t columns)
 {
     const struct exec_job *job = view->job;
 
-    exec_text_clear(text);
+    text_clear(text);
     if (job->state == EXEC_JOB_STARTING)
-        exec_text_add_string(text, "starting");
+        text_add_string(text, "starting");
     else
-        exec_text_print(text, "%u of %u rank%s running", job->running, view->map->ranks,
+        text_print(text, "%u of %u rank%s running", job->running, view->map->ranks,
                         plural(view->map->ranks));
     progress_add(text, job);
     if (*latest != '\0') {
-        exec_text_add_string(text, " | ");
+        text_add_string(text, " | ");
         exec_display_visible(text, latest, strlen(latest));
     }
     status_clip(text, columns);

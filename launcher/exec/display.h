@@ -13,7 +13,7 @@
 #include "exec/job.h"
 #include "exec/map.h"
 #include "exec/options.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 /* What displays and reports are about. Borrowed. */
 struct exec_view {
@@ -25,28 +25,28 @@ struct exec_view {
     uint64_t id;                   /* the job's; 0: it isn't launched, and has none */
 };
 
-void exec_display_map(struct exec_text *text, const struct exec_view *view);
+void exec_display_map(struct text *text, const struct exec_view *view);
 
-void exec_display_bindings(struct exec_text *text, const struct exec_view *view);
+void exec_display_bindings(struct text *text, const struct exec_view *view);
 
 /* The one box about the job's first failure: what happened, where, what to do; or a line, when
  * every rank went in the same orderly way. Nothing when there was none, or when there is nobody to
  * tell (nobody reads our output). */
-void exec_display_failure(struct exec_text *text, const struct exec_view *view);
+void exec_display_failure(struct text *text, const struct exec_view *view);
 
 /* The same text without what frames it, for programs. */
-void exec_display_failure_plain(struct exec_text *text, const struct exec_view *view);
+void exec_display_failure_plain(struct text *text, const struct exec_view *view);
 
 /* Adds what others have written as it may be shown on a terminal: control characters but tabs and
  * ends of lines, and bytes of no UTF-8 character, as \x1b. */
-void exec_display_visible(struct exec_text *text, const void *bytes, size_t count);
+void exec_display_visible(struct text *text, const void *bytes, size_t count);
 
 /* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be "").
  */
-void exec_display_status(struct exec_text *text, const struct exec_view *view, const char *latest,
+void exec_display_status(struct text *text, const struct exec_view *view, const char *latest,
                          size_t columns);
 
 /* Words of a program as a person would type them, cut at about `limit` bytes. */
-void exec_display_command(struct exec_text *text, const struct exec_program *program, size_t limit);
+void exec_display_command(struct text *text, const struct exec_program *program, size_t limit);
 
 #endif

@@ -8,16 +8,17 @@
 #include <unistd.h>
 
 #include "exec/file.h"
-#include "exec/json.h"
+#include "text/json.h"
+#include "text/memory.h"
 
 int
 exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, bool json,
-                 struct exec_text *error)
+                 struct text *error)
 {
     const char *why;
 
     memset(events, 0, sizeof(*events));
-    events->last = exec_memory_new(ranks, sizeof(*events->last));
+    events->last = memory_new(ranks, sizeof(*events->last));
     events->ranks = ranks;
     events->typed = json;
     events->json = json || (path != NULL && strcmp(path, "-") == 0);
@@ -27,7 +28,7 @@ exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, b
     events->fd = exec_file_make(path, &why);
     if (events->fd >= 0)
         return 0;
-    exec_text_print(error, "--events %s: the file can't be made: %s", path, why);
+    text_print(error, "--events %s: the file can't be made: %s", path, why);
     return -1;
 }
 
@@ -37,43 +38,43 @@ exec_events_release(struct exec_events *events)
     if (events->fd >= 0)
         close(events->fd);
     free(events->last);
-    exec_text_release(&events->queue);
-    exec_text_release(&events->latest);
+    text_release(&events->queue);
+    text_release(&events->latest);
 }
 
 void
-exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type)
+exec_event_print_json(struct text *text, const struct exec_emitted *emitted, bool with_type)
 {
-    exec_json_open(text, NULL, '{');
+    json_open(text, NULL, '{');
     if (with_type)
-        exec_json_string(text, "type", "event");
-    exec_json_number(text, "rank", emitted->rank);
-    exec_json_number(text, "sequence", emitted->sequence);
-    exec_json_string(text, "topic", emitted->topic);
-    exec_json_bytes(text, emitted->bytes, emitted->count, emitted->is_text);
-    exec_json_decimal(text, "time", emitted->time_s, 6);
-    exec_json_close(text, '}');
-    exec_text_add_string(text, "\n");
+        json_string(text, "type", "event");
+    json_number(text, "rank", emitted->rank);
+    json_number(text, "sequence", emitted->sequence);
+    json_string(text, "topic", emitted->topic);
+    json_bytes(text, emitted->bytes, emitted->count, emitted->is_text);
+    json_decimal(text, "time", emitted->time_s, 6);
+    json_close(text, '}');
+    text_add_string(text, "\n");
 }
 
 /* A text of several lines gets the rank and topic on each. */
 void
-exec_event_print(struct exec_text *text, const struct exec_emitted *emitted, bool hint)
+exec_event_print(struct text *text, const struct exec_emitted *emitted, bool hint)
 {
     const char *at = emitted->bytes;
     size_t left = emitted->count;
 
     if (!emitted->is_text) {
-        exec_text_print(text, "[%u] %s: %zu bytes%s\n", emitted->rank, emitted->topic, left,
+        text_print(text, "[%u] %s: %zu bytes%s\n", emitted->rank, emitted->topic, left,
                         hint ? " (--events FILE keeps them)" : "");
         return;
     }
     do {
         const char *newline = left > 0 ? memchr(at, '\n', left) : NULL;
         size_t line = newline != NULL ? (size_t)(newline - at) : left;
-        exec_text_print(text, "[%u] %s: ", emitted->rank, emitted->topic);
-        exec_text_add(text, at, line);
-        exec_text_add_string(text, "\n");
+        text_print(text, "[%u] %s: ", emitted->rank, emitted->topic);
+        text_add(text, at, line);
+        text_add_string(text, "\n");
         line += newline != NULL;
         at += line;
         left -= line;
@@ -85,7 +86,7 @@ latest_set(struct exec_events *events, const struct exec_emitted *emitted)
 {
     char *newline;
 
-    exec_text_clear(&events->latest);
+    text_clear(&events->latest);
     exec_event_print(&events->latest, emitted, false);
     newline = strchr(events->latest.bytes, '\n');
     if (newline != NULL)
@@ -93,7 +94,7 @@ latest_set(struct exec_events *events, const struct exec_emitted *emitted)
 }
 
 static void
-lines_add(struct exec_events *events, const struct exec_emitted *emitted, struct exec_text *text)
+lines_add(struct exec_events *events, const struct exec_emitted *emitted, struct text *text)
 {
     exec_event_print(text, emitted, !events->hinted);
     events->hinted |= !emitted->is_text;
@@ -101,7 +102,7 @@ lines_add(struct exec_events *events, const struct exec_emitted *emitted, struct
 
 bool
 exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
-                 struct exec_text *text)
+                 struct text *text)
 {
     assert(emitted->rank < events->ranks);
     if (emitted->sequence <= events->last[emitted->rank])
@@ -134,6 +135,6 @@ exec_events_flush(struct exec_events *events)
             events->broken = true;
         }
     }
-    exec_text_clear(&events->queue);
+    text_clear(&events->queue);
     return error;
 }

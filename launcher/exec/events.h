@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exec/text.h"
+#include "text/text.h"
 
 struct exec_emitted {
     uint32_t rank;
@@ -37,26 +37,26 @@ struct exec_events {
     bool typed;             /* among lines of other types */
     bool broken;            /* the file can't be written */
     bool hinted;            /* people know where bytes can be had */
-    struct exec_text queue; /* for the file, until the next flush */
-    struct exec_text latest; /* the last one, as a line for the status line */
+    struct text queue; /* for the file, until the next flush */
+    struct text latest; /* the last one, as a line for the status line */
 };
 
 /* `path` NULL: no file; "-": stdout. 0, or -1 with `error`; release either way. */
 int exec_events_init(struct exec_events *events, uint32_t ranks, const char *path, bool json,
-                     struct exec_text *error);
+                     struct text *error);
 void exec_events_release(struct exec_events *events);
 
 /* Takes an event. What is to go to stdout is added to `text`. Returns false when it was there
  * before. */
 bool exec_events_take(struct exec_events *events, const struct exec_emitted *emitted,
-                      struct exec_text *text);
+                      struct text *text);
 
 /* Writes to the file. 0, or an errno value, once. */
 int exec_events_flush(struct exec_events *events);
 
 /* The two formats, by themselves. `hint`: say where bytes that are no text can be had. */
-void exec_event_print(struct exec_text *text, const struct exec_emitted *emitted, bool hint);
+void exec_event_print(struct text *text, const struct exec_emitted *emitted, bool hint);
 void
-exec_event_print_json(struct exec_text *text, const struct exec_emitted *emitted, bool with_type);
+exec_event_print_json(struct text *text, const struct exec_emitted *emitted, bool with_type);
 
 #endif

@@ -46,13 +46,13 @@ name_length(const char *word, size_t length)
 
 static int
 host_check(const char *where, const char *word, size_t length, const char *own_name,
-           struct exec_text *error)
+           struct text *error)
 {
     size_t name = name_length(word, length);
 
     if (host_is_here(word, name, own_name))
         return 0;
-    exec_text_print(
+    text_print(
         error,
         "%s: host %.*s is not this machine, and this version runs jobs on this machine only; "
         "leave the option out to run here, with --peers K for K agents",
@@ -62,12 +62,12 @@ host_check(const char *where, const char *word, size_t length, const char *own_n
 
 int
 exec_hosts_check_list(const char *option, const char *list, const char *own_name,
-                      struct exec_text *error)
+                      struct text *error)
 {
     for (const char *at = list;; at++) {
         size_t length = strcspn(at, ",");
         if (length == 0) {
-            exec_text_print(error, "%s %s: a host has no name", option, list);
+            text_print(error, "%s %s: a host has no name", option, list);
             return -1;
         }
         if (host_check(option, at, length, own_name, error) != 0)
@@ -80,7 +80,7 @@ exec_hosts_check_list(const char *option, const char *list, const char *own_name
 
 int
 exec_hosts_check_file(const char *path, const char *content, const char *own_name,
-                      struct exec_text *error)
+                      struct text *error)
 {
     for (const char *line = content; *line != '\0';) {
         size_t end = strcspn(line, "\n");

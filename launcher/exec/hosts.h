@@ -7,16 +7,16 @@
  * nothing (there are always enough slots), others are refused with what to do instead.
  */
 
-#include "exec/text.h"
+#include "text/text.h"
 
 /* Checks a list as --host takes it, "localhost,node1:4". `option` is for the message. 0, or -1 with
  * `error`. `own_name` is this machine's. */
 int exec_hosts_check_list(const char *option, const char *list, const char *own_name,
-                          struct exec_text *error);
+                          struct text *error);
 
 /* Checks the lines of a hostfile: a name, then things like slots=4 that say nothing here; # begins
  * a comment. `path` is for the message. */
 int exec_hosts_check_file(const char *path, const char *content, const char *own_name,
-                          struct exec_text *error);
+                          struct text *error);
 
 #endif

@@ -9,13 +9,14 @@
 #include <string.h>
 
 #include "ring/segment.h"
+#include "text/memory.h"
 
 void
 exec_job_init(struct exec_job *job, const struct exec_map *map, uint64_t limit_us, uint64_t now_us)
 {
     memset(job, 0, sizeof(*job));
     job->map = map;
-    job->ranks = exec_memory_new(map->ranks, sizeof(*job->ranks));
+    job->ranks = memory_new(map->ranks, sizeof(*job->ranks));
     job->waiting = map->ranks;
     job->unready = job->open = map->peers;
     job->limit_us = limit_us > 0 ? now_us + limit_us : UINT64_MAX;
@@ -26,7 +27,7 @@ exec_job_init(struct exec_job *job, const struct exec_map *map, uint64_t limit_u
 void
 exec_job_release(struct exec_job *job)
 {
-    exec_text_release(&job->first.text);
+    text_release(&job->first.text);
     free(job->ranks);
     job->ranks = NULL;
 }
@@ -51,7 +52,7 @@ failure_record(struct exec_job *job, enum exec_cause cause, int code, const char
     first->cause = cause;
     first->code = code;
     if (text != NULL)
-        exec_text_add_string(&first->text, text);
+        text_add_string(&first->text, text);
     return first;
 }
 

@@ -85,7 +85,7 @@ struct exec_failure {
     uint32_t peer;
     int code;              /* exit code, signal, errno value or MPI error code, by cause */
     char what[16];         /* START: StartFailed.what */
-    struct exec_text text; /* words of the rank or agent; file name */
+    struct text text; /* words of the rank or agent; file name */
 };
 
 struct exec_job {

@@ -16,6 +16,7 @@
 #include "exec/programs.h"
 #include "exec/run.h"
 #include "plat/plat.h"
+#include "text/memory.h"
 
 /* A descriptor that is closed here would be given to the next file opened, and ranks would write
  * there. In its place comes one that can be read (there is nothing) but not written: whoever closed
@@ -29,17 +30,17 @@ standard_fds_open(void)
 }
 
 static int
-fail(int code, const struct exec_text *error)
+fail(int code, const struct text *error)
 {
-    fprintf(stderr, "cpexec: %s\n", exec_text_string(error));
+    fprintf(stderr, "cpexec: %s\n", text_string(error));
     return code;
 }
 
 static int
-hosts_check(const struct exec_options *options, struct exec_text *error)
+hosts_check(const struct exec_options *options, struct text *error)
 {
     char own[256] = "localhost";
-    struct exec_text content = {0};
+    struct text content = {0};
     char piece[4096];
     size_t count;
     FILE *file;
@@ -52,32 +53,32 @@ hosts_check(const struct exec_options *options, struct exec_text *error)
         return 0;
     file = fopen(options->hostfile, "re");
     if (file == NULL) {
-        exec_text_print(error, "--hostfile %s: %s", options->hostfile, strerror(errno));
+        text_print(error, "--hostfile %s: %s", options->hostfile, strerror(errno));
         return -1;
     }
     while ((count = fread(piece, 1, sizeof(piece), file)) > 0)
-        exec_text_add(&content, piece, count);
+        text_add(&content, piece, count);
     failed = ferror(file) ? errno : 0;
     fclose(file);
     if (failed) {
-        exec_text_print(error, "--hostfile %s: it can't be read: %s", options->hostfile,
+        text_print(error, "--hostfile %s: it can't be read: %s", options->hostfile,
                         strerror(failed));
-        exec_text_release(&content);
+        text_release(&content);
         return -1;
     }
-    result = exec_hosts_check_file(options->hostfile, exec_text_string(&content), own, error);
-    exec_text_release(&content);
+    result = exec_hosts_check_file(options->hostfile, text_string(&content), own, error);
+    text_release(&content);
     return result;
 }
 
 static int
-text_print(const struct exec_text *text)
+stdout_print(const struct text *text)
 {
-    fputs(exec_text_string(text), stdout);
+    fputs(text_string(text), stdout);
     if (fflush(stdout) == 0)
         return 0;
     fprintf(stderr, "cpexec: standard output can't be written: %s\n",
-            exec_text_write_error(errno));
+            text_write_error(errno));
     return 1;
 }
 
@@ -87,7 +88,7 @@ map_only(const struct exec_options *options, const struct exec_map *map, uint32_
 {
     char *names[EXEC_PEERS_MAX], host[256] = "localhost";
     struct exec_view view = {.options = options, .map = map, .peer_names = names, .cores = cores};
-    struct exec_text text = {0};
+    struct text text = {0};
     int code;
 
     gethostname(host, sizeof(host) - 1);
@@ -97,28 +98,28 @@ map_only(const struct exec_options *options, const struct exec_map *map, uint32_
         exec_report_map(&text, &view);
     else
         exec_display_map(&text, &view);
-    code = text_print(&text);
-    exec_text_release(&text);
+    code = stdout_print(&text);
+    text_release(&text);
     for (uint32_t i = 0; i < map->peers; i++)
         free(names[i]);
     return code;
 }
 
 static void
-notes_make(const struct exec_options *options, struct exec_text *notes)
+notes_make(const struct exec_options *options, struct text *notes)
 {
     if (options->ignored.used > 0)
-        exec_text_print(notes, "cpexec: without effect here: %s\n",
-                        exec_text_string(&options->ignored));
+        text_print(notes, "cpexec: without effect here: %s\n",
+                        text_string(&options->ignored));
 }
 
 static int
 images_run(const struct exec_options *options, const struct exec_map *map, uint32_t cores,
-           struct exec_text *error)
+           struct text *error)
 {
     size_t count = options->programs_count;
-    struct exec_image *images = exec_memory_new(count, sizeof(*images));
-    struct exec_text notes = {0};
+    struct exec_image *images = memory_new(count, sizeof(*images));
+    struct text notes = {0};
     int code = 0;
 
     notes_make(options, &notes);
@@ -127,18 +128,18 @@ images_run(const struct exec_options *options, const struct exec_map *map, uint3
     if (code == 0 && exec_images_check(images, options->programs, count, error) != 0)
         code = 1;
     if (code == 0)
-        code = exec_run(options, map, images, environ, cores, exec_text_string(&notes));
+        code = exec_run(options, map, images, environ, cores, text_string(&notes));
     else
         fail(code, error);
     for (size_t i = 0; i < count; i++)
         exec_image_release(&images[i]);
     free(images);
-    exec_text_release(&notes);
+    text_release(&notes);
     return code;
 }
 
 static int
-job_run(const struct exec_options *options, struct exec_text *error)
+job_run(const struct exec_options *options, struct text *error)
 {
     uint32_t cores = (uint32_t)cpi_cores_usable();
     struct exec_map map;
@@ -162,7 +163,7 @@ int
 main(int argc, char **argv)
 {
     struct exec_options options;
-    struct exec_text text = {0};
+    struct text text = {0};
     int code;
 
     standard_fds_open();
@@ -172,12 +173,12 @@ main(int argc, char **argv)
         if (options.help)
             exec_options_help(&text);
         else
-            exec_text_print(&text, "cpexec (cpmp) %s\n", PACKAGE_VERSION);
-        code = text_print(&text);
+            text_print(&text, "cpexec (cpmp) %s\n", PACKAGE_VERSION);
+        code = stdout_print(&text);
     } else {
         code = job_run(&options, &text);
     }
     exec_options_release(&options);
-    exec_text_release(&text);
+    text_release(&text);
     return code;
 }

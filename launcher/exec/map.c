@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ring/segment.h"
+#include "text/memory.h"
 
 void
 exec_map_shares(const uint32_t *weights, uint32_t peers, uint32_t cores, uint32_t *millicores)
@@ -58,12 +59,12 @@ counts_in_proportion(struct exec_map *map)
 }
 
 static int
-counts_per_peer(struct exec_map *map, uint32_t per_peer, struct exec_text *error)
+counts_per_peer(struct exec_map *map, uint32_t per_peer, struct text *error)
 {
     uint32_t left = map->ranks;
 
     if ((uint64_t)per_peer * map->peers < map->ranks) {
-        exec_text_print(error, "%u ranks do not fit with -N %u on %u peer%s; raise -N or --peers",
+        text_print(error, "%u ranks do not fit with -N %u on %u peer%s; raise -N or --peers",
                         map->ranks, per_peer, map->peers, map->peers == 1 ? "" : "s");
         return -1;
     }
@@ -107,11 +108,11 @@ places_set_programs(struct exec_map *map, const struct exec_options *options)
 }
 
 static int
-limits_check(const struct exec_map *map, struct exec_text *error)
+limits_check(const struct exec_map *map, struct text *error)
 {
     for (uint32_t i = 0; i < map->peers; i++) {
         if (map->peer_ranks[i] > CPI_SEGMENT_LOCAL_MAX) {
-            exec_text_print(
+            text_print(
                 error,
                 "%u ranks are more than fit: %u on peer %u, where a peer takes up to %u; use "
                 "fewer ranks, or more peers (--peers K, K up to %u)",
@@ -124,13 +125,13 @@ limits_check(const struct exec_map *map, struct exec_text *error)
 
 int
 exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t cores,
-              struct exec_text *error)
+              struct text *error)
 {
     uint64_t ranks = ranks_wanted(options, cores);
 
     memset(map, 0, sizeof(*map));
     if (ranks > CPI_SEGMENT_WORLD_MAX) {
-        exec_text_print(error, "%llu ranks are more than a job can have, which is %u; use fewer",
+        text_print(error, "%llu ranks are more than a job can have, which is %u; use fewer",
                         (unsigned long long)ranks, CPI_SEGMENT_WORLD_MAX);
         return -1;
     }
@@ -145,11 +146,11 @@ exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t
     if (limits_check(map, error) != 0)
         return -1;
     if (options->stdin_rank >= 0 && (uint32_t)options->stdin_rank >= map->ranks) {
-        exec_text_print(error, "--stdin %d: the ranks of this job are 0 to %u", options->stdin_rank,
+        text_print(error, "--stdin %d: the ranks of this job are 0 to %u", options->stdin_rank,
                         map->ranks - 1);
         return -1;
     }
-    map->places = exec_memory_new(map->ranks, sizeof(*map->places));
+    map->places = memory_new(map->ranks, sizeof(*map->places));
     places_set_peers(map, options->map_by);
     places_set_programs(map, options);
     exec_map_check(map);
@@ -166,11 +167,11 @@ exec_map_release(struct exec_map *map)
 char *
 exec_map_peer_name(const struct exec_map *map, const char *host, uint32_t peer)
 {
-    struct exec_text name = {0};
+    struct text name = {0};
 
-    exec_text_add_string(&name, host);
+    text_add_string(&name, host);
     if (map->peers > 1)
-        exec_text_print(&name, "/%u", peer);
+        text_print(&name, "/%u", peer);
     return name.bytes;
 }
 

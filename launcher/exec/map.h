@@ -34,7 +34,7 @@ void exec_map_shares(const uint32_t *weights, uint32_t peers, uint32_t cores, ui
 /* Places the ranks of `options` on its peers; a program that says no number gets one rank for each
  * of `cores`, or -N for each peer. 0, or -1 with `error`; release either way. */
 int exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t cores,
-                  struct exec_text *error);
+                  struct text *error);
 
 void exec_map_release(struct exec_map *map);
 

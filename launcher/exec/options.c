@@ -11,13 +11,14 @@
 
 #include "control/rules.h"
 #include "ring/segment.h"
+#include "text/memory.h"
 
 struct parse {
     struct exec_options *options;
     struct exec_program *program;  /* the one that local options belong to */
     char **environment;
     const char *option;            /* as typed, for messages */
-    struct exec_text *error;
+    struct text *error;
 };
 
 typedef int option_set(struct parse *parse, const char *value);
@@ -36,7 +37,7 @@ struct option {
 static int
 refuse(struct parse *parse, const char *value, const char *why)
 {
-    exec_text_print(parse->error, "%s %s: %s", parse->option, value, why);
+    text_print(parse->error, "%s %s: %s", parse->option, value, why);
     return -1;
 }
 
@@ -71,7 +72,7 @@ ranks_read(struct parse *parse, const char *value, unsigned long *ranks_p, const
         return 0;
     if (!is_number(value))
         return refuse(parse, value, what);
-    exec_text_print(parse->error, "%s %s: a job can have %u ranks at most", parse->option, value,
+    text_print(parse->error, "%s %s: a job can have %u ranks at most", parse->option, value,
                     CPI_SEGMENT_WORLD_MAX);
     return -1;
 }
@@ -114,7 +115,7 @@ set_one_per_peer(struct parse *parse, const char *value)
 static int
 weights_read(struct parse *parse, const char *value)
 {
-    char *words = exec_memory_copy_text(value);
+    char *words = memory_copy_text(value);
     char *rest = words;
     const char *word;
     uint32_t count = 0;
@@ -157,7 +158,7 @@ set_export(struct parse *parse, const char *value)
 
     if (*value == '\0' || *value == '=')
         return refuse(parse, value, "a variable has a name: -x NAME or -x NAME=VALUE");
-    program->exports = exec_memory_grow(program->exports, program->exports_count + 1,
+    program->exports = memory_grow(program->exports, program->exports_count + 1,
                                         sizeof(*program->exports));
     program->exports[program->exports_count++] = value;
     return 0;
@@ -176,11 +177,11 @@ set_directory(struct parse *parse, const char *value)
 static void
 ignored_add(struct parse *parse, const char *word, size_t length)
 {
-    struct exec_text *ignored = &parse->options->ignored;
+    struct text *ignored = &parse->options->ignored;
 
     if (ignored->used > 0 && memmem(ignored->bytes, ignored->used, word, length) != NULL)
         return;
-    exec_text_print(ignored, "%s%.*s", ignored->used > 0 ? ", " : "", (int)length, word);
+    text_print(ignored, "%s%.*s", ignored->used > 0 ? ", " : "", (int)length, word);
 }
 
 static bool
@@ -312,7 +313,7 @@ set_output_directory(struct parse *parse, const char *value)
     if (length == 0)
         return refuse(parse, value, "the directory has no name");
     free((char *)parse->options->output_directory);
-    parse->options->output_directory = exec_memory_copy_text(value);
+    parse->options->output_directory = memory_copy_text(value);
     ((char *)parse->options->output_directory)[length] = '\0';
     return 0;
 }
@@ -464,7 +465,7 @@ program_add(struct parse *parse)
     struct exec_options *options = parse->options;
     size_t count = options->programs_count;
 
-    options->programs = exec_memory_grow(options->programs, count + 1, sizeof(*options->programs));
+    options->programs = memory_grow(options->programs, count + 1, sizeof(*options->programs));
     parse->program = &options->programs[count];
     memset(parse->program, 0, sizeof(*parse->program));
     options->programs_count = count + 1;
@@ -482,7 +483,7 @@ option_take(struct parse *parse, int left, char **words)
 
     option = option_find(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
     if (option == NULL) {
-        exec_text_print(parse->error, "unknown option %s; cpexec --help lists them", words[0]);
+        text_print(parse->error, "unknown option %s; cpexec --help lists them", words[0]);
         return -1;
     }
     parse->option = words[0];
@@ -490,12 +491,12 @@ option_take(struct parse *parse, int left, char **words)
     if (equals != NULL && want == 1)
         return option->set(parse, equals + 1) == 0 ? 1 : -1;
     if (equals != NULL) {
-        exec_text_print(parse->error, "%s: this option takes %s", words[0],
+        text_print(parse->error, "%s: this option takes %s", words[0],
                         want == 0 ? "no value" : "its values as two words");
         return -1;
     }
     if (want >= left || (want > 0 && strcmp(words[1], ":") == 0)) {
-        exec_text_print(parse->error, "%s: a value is missing: %s %s", words[0], words[0],
+        text_print(parse->error, "%s: a value is missing: %s %s", words[0], words[0],
                         option->argument);
         return -1;
     }
@@ -538,7 +539,7 @@ outputs_check(struct parse *parse)
 
     if (!options->json || options->events_path == NULL || strcmp(options->events_path, "-") != 0)
         return 0;
-    exec_text_add_string(parse->error,
+    text_add_string(parse->error,
                          "--events - and --json both write to standard output: leave --events out, "
                          "as --json tells partial results too, or give it the name of a file");
     return -1;
@@ -553,13 +554,13 @@ programs_finish(struct parse *parse, int argc, char **argv)
     for (size_t i = 0; i < options->programs_count; i++) {
         struct exec_program *program = &options->programs[i];
         if (program_is_missing(program)) {
-            exec_text_add_string(parse->error,
+            text_add_string(parse->error,
                                  "no program to run: cpexec [OPTION]... PROGRAM [ARGUMENT]...; "
                                  "cpexec --help tells more");
             return -1;
         }
         if (options->programs_count > 1 && program->ranks == 0) {
-            exec_text_print(parse->error, "%s: with several programs each needs its -np N",
+            text_print(parse->error, "%s: with several programs each needs its -np N",
                             program->argv[0]);
             return -1;
         }
@@ -605,7 +606,7 @@ defaults_set(struct parse *parse)
 
 int
 exec_options_parse(struct exec_options *options, int argc, char **argv, char **environment,
-                   struct exec_text *error)
+                   struct text *error)
 {
     struct parse parse = {.options = options, .environment = environment, .error = error};
     int at = 1, taken;
@@ -632,41 +633,41 @@ exec_options_release(struct exec_options *options)
         free(options->programs[i].exports);
     free(options->programs);
     free((char *)options->output_directory);
-    exec_text_release(&options->ignored);
+    text_release(&options->ignored);
     memset(options, 0, sizeof(*options));
 }
 
 void
 exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
-                            struct exec_text *path)
+                            struct text *path)
 {
     int digits = snprintf(NULL, 0, "%u", ranks - 1);
 
-    exec_text_print(path, "%s/1/rank.%0*u", options->output_directory, digits, rank);
+    text_print(path, "%s/1/rank.%0*u", options->output_directory, digits, rank);
 }
 
 /* --- help --- */
 
 static void
-names_add(struct exec_text *text, const char *names)
+names_add(struct text *text, const char *names)
 {
     for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
         size_t word = strcspn(at, " ");
-        exec_text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word,
+        text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word,
                         at);
         at += word;
     }
 }
 
 void
-exec_options_help(struct exec_text *text)
+exec_options_help(struct text *text)
 {
-    exec_text_add_string(text,
+    text_add_string(text,
         "usage: cpexec [OPTION]... PROGRAM [ARGUMENT]... [: [OPTION]... PROGRAM ...]\n"
         "Runs PROGRAM as the ranks of a job, as mpirun does. More: man cpexec\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &option_table[i];
-        struct exec_text left = {0};
+        struct text left = {0};
         size_t first = strcspn(option->names, " ");
 
         if (option->help == NULL)
@@ -674,10 +675,10 @@ exec_options_help(struct exec_text *text)
         if (i == 0)
             names_add(&left, option->names);
         else
-            exec_text_print(&left, "%s%.*s", first > 2 ? "--" : "-", (int)first, option->names);
+            text_print(&left, "%s%.*s", first > 2 ? "--" : "-", (int)first, option->names);
         if (option->argument != NULL)
-            exec_text_print(&left, " %s", option->argument);
-        exec_text_print(text, "  %-22s %s\n", exec_text_string(&left), option->help);
-        exec_text_release(&left);
+            text_print(&left, " %s", option->argument);
+        text_print(text, "  %-22s %s\n", text_string(&left), option->help);
+        text_release(&left);
     }
 }

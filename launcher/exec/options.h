@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exec/text.h"
+#include "text/text.h"
 
 #define EXEC_PEERS_MAX    64u     /* agents of an embedded pool */
 #define EXEC_WEIGHT_MAX   1000u   /* in --peers 4:2:1 */
@@ -54,19 +54,19 @@ struct exec_options {
     uint64_t timeout_us;    /* 0: none */
     bool help, version;
 
-    struct exec_text ignored; /* names of options that were accepted without effect, for a note */
+    struct text ignored; /* names of options that were accepted without effect, for a note */
 };
 
 /* Reads the command line. `argv` and `environment` must live as long as `options`. 0, or -1 with
  * what is wrong and what to do in `error`; `options` must be released either way. With help or
  * version set there may be no program. */
 int exec_options_parse(struct exec_options *options, int argc, char **argv, char **environment,
-                       struct exec_text *error);
+                       struct text *error);
 
 void exec_options_release(struct exec_options *options);
 
 /* The --help page, at most 24 lines of 80 columns. */
-void exec_options_help(struct exec_text *text);
+void exec_options_help(struct text *text);
 
 /* Calls `visit` for each option: its names without dashes ("n np c"), argument (or NULL), default
  * (or NULL), environment variable (or NULL), help (NULL: accepted for mpirun's sake). */
@@ -77,7 +77,7 @@ void exec_options_each(exec_option_visit *visit, void *arg);
 /* Where --output-filename has the files of `rank`: DIR/1/rank.NN, with as many digits as the
  * highest rank has, the layout of Open MPI 4. */
 void exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
-                                 struct exec_text *path);
+                                 struct text *path);
 
 /* Value of `name` in an environment; NULL when it isn't there. */
 const char *exec_environment_get(char **environment, const char *name);

@@ -15,7 +15,8 @@
 #include "control/rules.h"
 #include "exec/display.h"
 #include "exec/file.h"
-#include "exec/json.h"
+#include "text/json.h"
+#include "text/memory.h"
 
 static const char *const stream_names[] = {"stdout", "stderr"};
 static const char status_clear[] = "\r\033[K";
@@ -52,7 +53,7 @@ exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_
     output->peers = peers;
     output->by_line =
         ranks > 1 || options->tag_output || options->timestamp_output || options->json;
-    output->streams = exec_memory_new((size_t)ranks * 2, sizeof(*output->streams));
+    output->streams = memory_new((size_t)ranks * 2, sizeof(*output->streams));
     for (size_t i = 0; i < (size_t)ranks * 2; i++)
         output->streams[i].file_fd = -1;
     uv_timer_init(loop, &output->hold_timer);
@@ -67,11 +68,11 @@ exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_
 /* --- files --- */
 
 static void
-file_path(const struct exec_output *output, size_t index, struct exec_text *path)
+file_path(const struct exec_output *output, size_t index, struct text *path)
 {
-    exec_text_clear(path);
+    text_clear(path);
     exec_options_rank_directory(output->options, output->ranks, (uint32_t)(index / 2), path);
-    exec_text_print(path, "/%s", stream_names[index % 2]);
+    text_print(path, "/%s", stream_names[index % 2]);
 }
 
 /* mkdir -p for the directories of the file `path`. */
@@ -102,9 +103,9 @@ file_fd_limit(void)
 }
 
 int
-exec_output_make_files(struct exec_output *output, struct exec_text *error)
+exec_output_make_files(struct exec_output *output, struct text *error)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     int fd_limit = file_fd_limit();
 
     if (output->options->output_directory == NULL)
@@ -119,9 +120,9 @@ exec_output_make_files(struct exec_output *output, struct exec_text *error)
         else
             why = strerror(errno);
         if (stream->file_fd < 0) {
-            exec_text_print(error, "--output-filename %s: %s can't be made: %s",
+            text_print(error, "--output-filename %s: %s can't be made: %s",
                             output->options->output_directory, path.bytes, why);
-            exec_text_release(&path);
+            text_release(&path);
             return -1;
         }
         if (stream->file_fd > fd_limit) {
@@ -129,7 +130,7 @@ exec_output_make_files(struct exec_output *output, struct exec_text *error)
             stream->file_fd = -1;
         }
     }
-    exec_text_release(&path);
+    text_release(&path);
     return 0;
 }
 
@@ -152,7 +153,7 @@ static void
 file_write(struct exec_output *output, size_t index, const char *bytes, size_t count)
 {
     struct exec_stream *stream = &output->streams[index];
-    struct exec_text path = {0};
+    struct text path = {0};
     int fd = stream->file_fd;
 
     if (stream->file_broken || count == 0)
@@ -166,7 +167,7 @@ file_write(struct exec_output *output, size_t index, const char *bytes, size_t c
     }
     if (stream->file_fd < 0 && fd >= 0)
         close(fd);
-    exec_text_release(&path);
+    text_release(&path);
 }
 
 static void
@@ -181,7 +182,7 @@ file_close(struct exec_stream *stream)
 
 /* Open MPI 4's tags: "Thu Nov 20 21:34:02 2025[1,0]<stdout>:". */
 static void
-tag_add(const struct exec_output *output, size_t index, struct exec_text *text)
+tag_add(const struct exec_output *output, size_t index, struct text *text)
 {
     if (output->options->timestamp_output) {
         time_t now = time(NULL);
@@ -190,12 +191,12 @@ tag_add(const struct exec_output *output, size_t index, struct exec_text *text)
 
         localtime_r(&now, &local);
         strftime(stamp, sizeof(stamp), "%a %b %e %H:%M:%S %Y", &local);
-        exec_text_add_string(text, stamp);
+        text_add_string(text, stamp);
     }
     if (output->options->tag_output)
-        exec_text_print(text, "[1,%zu]", index / 2);
+        text_print(text, "[1,%zu]", index / 2);
     if (output->options->tag_output || output->options->timestamp_output)
-        exec_text_print(text, "<%s>:", stream_names[index % 2]);
+        text_print(text, "<%s>:", stream_names[index % 2]);
 }
 
 static void
@@ -203,7 +204,7 @@ sink_add_tagged(struct exec_output *output, struct exec_sink *sink, size_t index
                 size_t count)
 {
     const struct exec_stream *owner = &output->streams[index];
-    struct exec_text tag = {0};
+    struct text tag = {0};
 
     tag_add(output, index, &tag);
     while (count > 0) {
@@ -218,23 +219,23 @@ sink_add_tagged(struct exec_output *output, struct exec_sink *sink, size_t index
         bytes += line;
         count -= line;
     }
-    exec_text_release(&tag);
+    text_release(&tag);
 }
 
 static void
 sink_add_json(struct exec_sink *sink, size_t index, const char *bytes, size_t count)
 {
-    struct exec_text line = {0};
+    struct text line = {0};
 
-    exec_json_open(&line, NULL, '{');
-    exec_json_string(&line, "type", "output");
-    exec_json_number(&line, "rank", index / 2);
-    exec_json_string(&line, "stream", stream_names[index % 2]);
-    exec_json_bytes(&line, bytes, count, true);
-    exec_json_close(&line, '}');
-    exec_text_add_string(&line, "\n");
+    json_open(&line, NULL, '{');
+    json_string(&line, "type", "output");
+    json_number(&line, "rank", index / 2);
+    json_string(&line, "stream", stream_names[index % 2]);
+    json_bytes(&line, bytes, count, true);
+    json_close(&line, '}');
+    text_add_string(&line, "\n");
     exec_sink_add(sink, NULL, line.bytes, line.used);
-    exec_text_release(&line);
+    text_release(&line);
 }
 
 static void
@@ -256,29 +257,29 @@ stream_emit(struct exec_output *output, size_t index, const char *bytes, size_t 
 static void
 stream_emit_held(struct exec_output *output, size_t index)
 {
-    struct exec_text *held = &output->streams[index].held;
+    struct text *held = &output->streams[index].held;
 
-    stream_emit(output, index, exec_text_string(held), held->used);
-    exec_text_release(held);
+    stream_emit(output, index, text_string(held), held->used);
+    text_release(held);
 }
 
 /* Gives out whole lines, and holds what follows the last of them. */
 static void
 stream_take_lines(struct exec_output *output, size_t index, const char *bytes, size_t count)
 {
-    struct exec_text *held = &output->streams[index].held;
+    struct text *held = &output->streams[index].held;
     const char *newline = count > 0 ? memrchr(bytes, '\n', count) : NULL;
     size_t whole = newline != NULL ? (size_t)(newline - bytes) + 1 : 0;
 
     if (count == 0)
         return;
     if (whole > 0 && held->used > 0) {
-        exec_text_add(held, bytes, whole);
+        text_add(held, bytes, whole);
         stream_emit_held(output, index);
     } else {
         stream_emit(output, index, bytes, whole);
     }
-    exec_text_add(held, bytes + whole, count - whole);
+    text_add(held, bytes + whole, count - whole);
     if (held->used > EXEC_OUTPUT_HOLD_BYTES)
         stream_emit_held(output, index);
     if (held->used > 0 && !output->holding) {
@@ -326,7 +327,7 @@ exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint3
 }
 
 void
-exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text)
+exec_output_say(struct exec_output *output, bool to_stderr, const struct text *text)
 {
     struct exec_sink *sink = to_stderr ? &output->err : &output->out;
 
@@ -334,10 +335,10 @@ exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_te
         return;
     exec_sink_begin_line(sink);
     if (sink->channel.is_terminal) {
-        struct exec_text visible = {0};
+        struct text visible = {0};
         exec_display_visible(&visible, text->bytes, text->used);
         exec_sink_add(sink, NULL, visible.bytes, visible.used);
-        exec_text_release(&visible);
+        text_release(&visible);
         return;
     }
     exec_sink_add(sink, NULL, text->bytes, text->used);
@@ -348,10 +349,10 @@ exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_te
 void
 exec_output_set_status(struct exec_output *output, const char *line)
 {
-    if (strcmp(line, exec_text_string(&output->status)) == 0)
+    if (strcmp(line, text_string(&output->status)) == 0)
         return;
-    exec_text_clear(&output->status);
-    exec_text_add_string(&output->status, line);
+    text_clear(&output->status);
+    text_add_string(&output->status, line);
     output->status_stale = true;
 }
 
@@ -374,7 +375,7 @@ status_hide(struct exec_output *output)
 static void
 status_show(struct exec_output *output)
 {
-    struct exec_text *line = &output->status;
+    struct text *line = &output->status;
     bool clear = !output->err.line_open && !output->err.waiting && !output->err.broken;
 
     /* Elsewhere than on a terminal an open line is in nobody's way. */
@@ -460,8 +461,8 @@ exec_output_release(struct exec_output *output)
 {
     for (size_t i = 0; i < (size_t)output->ranks * 2; i++) {
         file_close(&output->streams[i]);
-        exec_text_release(&output->streams[i].held);
+        text_release(&output->streams[i].held);
     }
     free(output->streams);
-    exec_text_release(&output->status);
+    text_release(&output->status);
 }

@@ -23,7 +23,7 @@
 
 #include "exec/options.h"
 #include "exec/sink.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 #define EXEC_OUTPUT_QUEUE_BYTES (1u << 20)
 #define EXEC_OUTPUT_HOLD_BYTES  (8u << 10)
@@ -38,7 +38,7 @@ struct exec_output_hooks {
 
 /* One rank's stdout or stderr. */
 struct exec_stream {
-    struct exec_text held;  /* the beginning of a line */
+    struct text held;  /* the beginning of a line */
     int file_fd;            /* under --output-filename; -1: to be opened for each write */
     bool file_broken;
 };
@@ -55,7 +55,7 @@ struct exec_output {
     uv_timer_t hold_timer;
     bool generous;
     uint64_t received_bytes[EXEC_PEERS_MAX], credited_bytes[EXEC_PEERS_MAX];
-    struct exec_text status;          /* the status line that should stand; empty: none */
+    struct text status;          /* the status line that should stand; empty: none */
     bool status_shown, status_stale;
 };
 
@@ -65,7 +65,7 @@ exec_output_init(struct exec_output *output, uv_loop_t *loop, const struct exec_
                  uint32_t ranks, uint32_t peers, const struct exec_output_hooks *hooks, void *arg);
 
 /* Makes the directories and empty files of --output-filename. 0, or -1 with `error`. */
-int exec_output_make_files(struct exec_output *output, struct exec_text *error);
+int exec_output_make_files(struct exec_output *output, struct text *error);
 
 /* `stream` is 1 or 2. */
 void exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, uint32_t stream,
@@ -73,7 +73,7 @@ void exec_output_take(struct exec_output *output, uint32_t peer, uint32_t rank, 
 
 /* Whole lines of the launcher's own, to stdout or stderr. They may have words of ranks in them, so
  * on a terminal control characters are made visible. */
-void exec_output_say(struct exec_output *output, bool to_stderr, const struct exec_text *text);
+void exec_output_say(struct exec_output *output, bool to_stderr, const struct text *text);
 
 /* The status line on a terminal; "" for none. */
 void exec_output_set_status(struct exec_output *output, const char *line);

@@ -18,6 +18,7 @@
 #include "exec/options.h"
 #include "plat/plat.h"
 #include "ring/segment.h"
+#include "text/memory.h"
 
 #define PREFIX_WORDS_MAX 32
 
@@ -40,7 +41,7 @@ is_program(const char *path)
 }
 
 int
-exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_text *error)
+exec_pool_find_agent(struct text *path, char **environment, struct text *error)
 {
     const char *named = exec_environment_get(environment, "CPMP_AGENT");
     char own[PATH_MAX];
@@ -48,10 +49,10 @@ exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_tex
     char *slash;
 
     if (named != NULL && *named != '\0') {
-        exec_text_add_string(path, named);
+        text_add_string(path, named);
         if (is_program(named))
             return 0;
-        exec_text_print(error, "CPMP_AGENT=%s: %s; it should name the program cpmp-agent", named,
+        text_print(error, "CPMP_AGENT=%s: %s; it should name the program cpmp-agent", named,
                         strerror(errno));
         return -1;
     }
@@ -59,18 +60,18 @@ exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_tex
     slash = strrchr(own, '/');
     if (slash != NULL)
         *slash = '\0';
-    exec_text_print(path, "%s/../libexec/cpmp/cpmp-agent", own);
+    text_print(path, "%s/../libexec/cpmp/cpmp-agent", own);
     if (is_program(path->bytes))
         return 0;
-    exec_text_clear(path);
-    exec_text_add_string(path, CPMP_PKGLIBEXECDIR "/cpmp-agent");
+    text_clear(path);
+    text_add_string(path, CPMP_PKGLIBEXECDIR "/cpmp-agent");
     if (is_program(path->bytes))
         return 0;
-    exec_text_clear(path);
-    exec_text_print(path, "%s/%scpmp-agent", own, strstr(own, "/.libs") != NULL ? "../" : "");
+    text_clear(path);
+    text_print(path, "%s/%scpmp-agent", own, strstr(own, "/.libs") != NULL ? "../" : "");
     if (is_program(path->bytes))
         return 0;
-    exec_text_print(error,
+    text_print(error,
                     "the program cpmp-agent is missing: it is neither in %s nor beside cpexec; "
                     "install cpmp again, or name it by CPMP_AGENT",
                     CPMP_PKGLIBEXECDIR);
@@ -161,10 +162,10 @@ prefix_split(char *text, char **words)
 
 int
 exec_agent_start(struct exec_agent *agent, uint32_t index, const char *path, int host_fd,
-                 char **environment, struct exec_text *error)
+                 char **environment, struct text *error)
 {
     const char *prefix = numbered_variable("CPMP_AGENT_PREFIX", index, environment);
-    char *prefix_text = prefix != NULL ? exec_memory_copy_text(prefix) : NULL;
+    char *prefix_text = prefix != NULL ? memory_copy_text(prefix) : NULL;
     char *words[PREFIX_WORDS_MAX + 4], control[16], host[16];
     int pair[2], group_fd = -1;
     size_t count = prefix_split(prefix_text, words);
@@ -195,21 +196,21 @@ exec_agent_start(struct exec_agent *agent, uint32_t index, const char *path, int
     prefix_text = NULL;
 
 fail:
-    exec_text_print(error, "the agent of peer %u can't be started: %s", index, strerror(errno));
+    text_print(error, "the agent of peer %u can't be started: %s", index, strerror(errno));
     free(prefix_text);
     return -1;
 }
 
 void
-exec_agent_describe_end(const struct exec_agent *agent, struct exec_text *text)
+exec_agent_describe_end(const struct exec_agent *agent, struct text *text)
 {
     if (!agent->reaped)
-        exec_text_add_string(text, "it closed its control stream");
+        text_add_string(text, "it closed its control stream");
     else if (WIFSIGNALED(agent->status))
-        exec_text_print(text, "it was killed by signal %d (%s)", WTERMSIG(agent->status),
+        text_print(text, "it was killed by signal %d (%s)", WTERMSIG(agent->status),
                         strsignal(WTERMSIG(agent->status)));
     else
-        exec_text_print(text, "it exited with code %d", WEXITSTATUS(agent->status));
+        text_print(text, "it exited with code %d", WEXITSTATUS(agent->status));
 }
 
 /* --- orphans --- */
@@ -259,7 +260,7 @@ static bool
 child_inherit(pid_t pid, const void *arg)
 {
     (void)arg;
-    inherited = exec_memory_grow(inherited, inherited_count + 1, sizeof(*inherited));
+    inherited = memory_grow(inherited, inherited_count + 1, sizeof(*inherited));
     inherited[inherited_count++] = pid;
     return true;
 }

@@ -21,7 +21,7 @@
 
 #include "exec/cgroup.h"
 #include "exec/map.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 struct exec_agent {
     pid_t pid;
@@ -33,7 +33,7 @@ struct exec_agent {
 
 /* Finds cpmp-agent: $CPMP_AGENT, where it is installed beside this program, where it was built. 0,
  * or -1 with `error`. */
-int exec_pool_find_agent(struct exec_text *path, char **environment, struct exec_text *error);
+int exec_pool_find_agent(struct text *path, char **environment, struct text *error);
 
 /* The host page (ring/segment.h) for `cores`; its fd, close-on-exec, or -1 with errno. */
 int exec_pool_make_host_page(uint32_t cores);
@@ -44,13 +44,13 @@ void exec_pool_init(void);
 
 /* Starts agent `index`. 0, or -1 with `error`. */
 int exec_agent_start(struct exec_agent *agent, uint32_t index, const char *path, int host_fd,
-                     char **environment, struct exec_text *error);
+                     char **environment, struct text *error);
 
 /* CPMP_AGENT_ADDRESS_<index>; "" when it isn't set. */
 const char *exec_agent_address(uint32_t index, char **environment);
 
 /* "it exited with code 3", "it was killed by signal 9 (Killed)". */
-void exec_agent_describe_end(const struct exec_agent *agent, struct exec_text *text);
+void exec_agent_describe_end(const struct exec_agent *agent, struct text *text);
 
 /* SIGKILL to every child of this process that isn't one of the `count` agents and wasn't there when
  * exec_pool_init was called. Returns how many there were. */

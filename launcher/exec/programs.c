@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/codec.h"
+#include "text/memory.h"
 
 /* --- environment --- */
 
@@ -21,34 +22,34 @@ env_set(struct exec_image *image, const char *setting)
     for (size_t i = 0; i < image->env_count; i++) {
         if (strncmp(image->env[i], setting, name) == 0 && image->env[i][name] == '=') {
             free(image->env[i]);
-            image->env[i] = exec_memory_copy_text(setting);
+            image->env[i] = memory_copy_text(setting);
             return;
         }
     }
-    image->env = exec_memory_grow(image->env, image->env_count + 2, sizeof(*image->env));
-    image->env[image->env_count++] = exec_memory_copy_text(setting);
+    image->env = memory_grow(image->env, image->env_count + 2, sizeof(*image->env));
+    image->env[image->env_count++] = memory_copy_text(setting);
     image->env[image->env_count] = NULL;
 }
 
 /* The launcher's own environment, as with a local mpirun, and what -x adds. */
 static void
 env_make(struct exec_image *image, const struct exec_program *program, char **environment,
-         struct exec_text *notes)
+         struct text *notes)
 {
     size_t count = 0;
 
     while (environment[count] != NULL)
         count++;
-    image->env = exec_memory_new(count + 1, sizeof(*image->env));
+    image->env = memory_new(count + 1, sizeof(*image->env));
     for (size_t i = 0; i < count; i++)
-        image->env[i] = exec_memory_copy_text(environment[i]);
+        image->env[i] = memory_copy_text(environment[i]);
     image->env_count = count;
     for (size_t i = 0; i < program->exports_count; i++) {
         const char *name = program->exports[i];
         if (strchr(name, '=') != NULL)
             env_set(image, name);
         else if (exec_environment_get(environment, name) == NULL)
-            exec_text_print(
+            text_print(
                 notes, "cpexec: -x %s: this variable is not set, so ranks don't get it\n", name);
     }
 }
@@ -57,23 +58,23 @@ env_make(struct exec_image *image, const struct exec_program *program, char **en
 
 static int
 directory_find(struct exec_image *image, const struct exec_program *program,
-               struct exec_text *error)
+               struct text *error)
 {
     char current[PATH_MAX];
-    struct exec_text path = {0};
+    struct text path = {0};
     struct stat status;
 
     bool absolute = program->directory != NULL && program->directory[0] == '/';
     if (!absolute && getcwd(current, sizeof(current)) == NULL) {
-        exec_text_print(error, "the current directory can't be used: %s", strerror(errno));
+        text_print(error, "the current directory can't be used: %s", strerror(errno));
         return 1;
     }
     if (program->directory == NULL)
-        exec_text_add_string(&path, current);
+        text_add_string(&path, current);
     else if (absolute)
-        exec_text_add_string(&path, program->directory);
+        text_add_string(&path, program->directory);
     else
-        exec_text_print(&path, "%s/%s", current, program->directory);
+        text_print(&path, "%s/%s", current, program->directory);
     image->directory = path.bytes;
     if (program->directory == NULL)
         return 0;
@@ -81,7 +82,7 @@ directory_find(struct exec_image *image, const struct exec_program *program,
         errno = ENOTDIR;
     else if (access(image->directory, X_OK) == 0)
         return 0;
-    exec_text_print(error, "-wdir %s: ranks can't run there: %s", program->directory,
+    text_print(error, "-wdir %s: ranks can't run there: %s", program->directory,
                     strerror(errno));
     return 1;
 }
@@ -107,17 +108,17 @@ static int
 place_try(struct exec_image *image, const char *prefix, size_t length, const char *name,
           bool search)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     int error;
 
     if (length == 0 || prefix[0] != '/')
-        exec_text_print(&path, "%s/", image->directory);
-    exec_text_print(&path, "%.*s%s%s", (int)length, prefix, length > 0 ? "/" : "", name);
+        text_print(&path, "%s/", image->directory);
+    text_print(&path, "%.*s%s%s", (int)length, prefix, length > 0 ? "/" : "", name);
     error = file_check(path.bytes, search);
     if (error == 0)
         image->path = path.bytes;
     else
-        exec_text_release(&path);
+        text_release(&path);
     return error;
 }
 
@@ -144,7 +145,7 @@ path_search(struct exec_image *image, const char *path, const char *name)
 
 static int
 executable_find(struct exec_image *image, const struct exec_program *program,
-                struct exec_text *error)
+                struct text *error)
 {
     const char *name = program->argv[0];
     const char *path = exec_environment_get(image->env, "PATH");
@@ -160,27 +161,27 @@ executable_find(struct exec_image *image, const struct exec_program *program,
     if (number == 0)
         return 0;
     if (*name == '\0') {
-        exec_text_add_string(error, "the program's name is empty (a variable that isn't set?); no "
+        text_add_string(error, "the program's name is empty (a variable that isn't set?); no "
                                     "rank was started");
     } else if (number == ENOENT && in_path) {
-        exec_text_print(error,
+        text_print(error,
                         "program %s is neither in PATH nor in %s; no rank was started. Check its "
                         "name, or give its path (./%s)",
                         name, image->directory, name);
     } else {
-        exec_text_print(error, "program %s%s%s can't be run: %s; no rank was started", name,
+        text_print(error, "program %s%s%s can't be run: %s; no rank was started", name,
                         name[0] != '/' && program->directory != NULL ? " in " : "",
                         name[0] != '/' && program->directory != NULL ? image->directory : "",
                         number == EISDIR ? "it is a directory" : strerror(number));
         if (number == EACCES)
-            exec_text_print(error, ". Is it executable (chmod +x)?");
+            text_print(error, ". Is it executable (chmod +x)?");
     }
     return number == ENOENT || number == ENOTDIR ? EXEC_EXIT_NOT_FOUND : EXEC_EXIT_NOT_RUNNABLE;
 }
 
 int
 exec_image_init(struct exec_image *image, const struct exec_program *program, char **environment,
-                struct exec_text *notes, struct exec_text *error)
+                struct text *notes, struct text *error)
 {
     int code;
 
@@ -206,7 +207,7 @@ words_bytes(char *const *words, const char **largest_p)
 
 int
 exec_images_check(const struct exec_image *images, const struct exec_program *programs,
-                  size_t count, struct exec_text *error)
+                  size_t count, struct text *error)
 {
     size_t env = 0, argv = 0;
     const char *largest = NULL;
@@ -217,12 +218,12 @@ exec_images_check(const struct exec_image *images, const struct exec_program *pr
     }
     if (env + argv <= CONTROL_BYTES_MAX)
         return 0;
-    exec_text_print(error,
+    text_print(error,
                     "environment (%zu KiB) and arguments (%zu KiB) of the programs are more than "
                     "%u KiB together", env / 1024, argv / 1024, CONTROL_BYTES_MAX / 1024);
     if (largest != NULL) {
         int name = (int)strcspn(largest, "=");
-        exec_text_print(error,
+        text_print(error,
                         "; the largest variable is %.*s with %zu KiB: leave out what ranks don't "
                         "need (env -u %.*s cpexec ...)",
                         name, largest, strlen(largest) / 1024, name, largest);

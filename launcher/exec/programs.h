@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "exec/options.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 /* A program ready to run. */
 struct exec_image {
@@ -28,11 +28,11 @@ struct exec_image {
  * then in its directory. 0, or what cpexec should exit with, with `error`; release either way.
  * Variables named by -x that aren't set are told in `notes`. */
 int exec_image_init(struct exec_image *image, const struct exec_program *program,
-                    char **environment, struct exec_text *notes, struct exec_text *error);
+                    char **environment, struct text *notes, struct text *error);
 /* All of them go to agents in one message (control/codec.h). 0, or -1 with `error` when that would
  * be too long. */
 int exec_images_check(const struct exec_image *images, const struct exec_program *programs,
-                      size_t count, struct exec_text *error);
+                      size_t count, struct text *error);
 
 void exec_image_release(struct exec_image *image);
 

@@ -4,69 +4,69 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "exec/json.h"
+#include "text/json.h"
 
 static void
-head_add(struct exec_text *text, const struct exec_view *view, const char *type)
+head_add(struct text *text, const struct exec_view *view, const char *type)
 {
     char id[24];
 
-    exec_json_open(text, NULL, '{');
-    exec_json_string(text, "type", type);
+    json_open(text, NULL, '{');
+    json_string(text, "type", type);
     if (view->id == 0)
         return;
     snprintf(id, sizeof(id), "%016" PRIx64, view->id);  /* 64 bits are too many for a JSON number */
-    exec_json_string(text, "job", id);
+    json_string(text, "job", id);
 }
 
 static void
-map_add_programs(struct exec_text *text, const struct exec_options *options)
+map_add_programs(struct text *text, const struct exec_options *options)
 {
-    exec_json_open(text, "programs", '[');
+    json_open(text, "programs", '[');
     for (size_t i = 0; i < options->programs_count; i++) {
-        exec_json_open(text, NULL, '{');
-        exec_json_open(text, "argv", '[');
+        json_open(text, NULL, '{');
+        json_open(text, "argv", '[');
         for (char **word = options->programs[i].argv; *word != NULL; word++)
-            exec_json_string(text, NULL, *word);
-        exec_json_close(text, ']');
-        exec_json_close(text, '}');
+            json_string(text, NULL, *word);
+        json_close(text, ']');
+        json_close(text, '}');
     }
-    exec_json_close(text, ']');
+    json_close(text, ']');
 }
 
 static void
-map_add_peers(struct exec_text *text, const struct exec_view *view)
+map_add_peers(struct text *text, const struct exec_view *view)
 {
-    exec_json_open(text, "peers", '[');
+    json_open(text, "peers", '[');
     for (uint32_t i = 0; i < view->map->peers; i++) {
-        exec_json_open(text, NULL, '{');
-        exec_json_number(text, "peer", i);
-        exec_json_string(text, "name", view->peer_names[i]);
-        exec_json_decimal(text, "cores", view->map->millicores[i] / 1000.0, 3);
-        exec_json_number(text, "ranks", view->map->peer_ranks[i]);
-        exec_json_close(text, '}');
+        json_open(text, NULL, '{');
+        json_number(text, "peer", i);
+        json_string(text, "name", view->peer_names[i]);
+        json_decimal(text, "cores", view->map->millicores[i] / 1000.0, 3);
+        json_number(text, "ranks", view->map->peer_ranks[i]);
+        json_close(text, '}');
     }
-    exec_json_close(text, ']');
+    json_close(text, ']');
 }
 
 void
-exec_report_map(struct exec_text *text, const struct exec_view *view)
+exec_report_map(struct text *text, const struct exec_view *view)
 {
     head_add(text, view, "map");
-    exec_json_number(text, "cores", view->cores);
+    json_number(text, "cores", view->cores);
     map_add_programs(text, view->options);
     map_add_peers(text, view);
-    exec_json_open(text, "ranks", '[');
+    json_open(text, "ranks", '[');
     for (uint32_t i = 0; i < view->map->ranks; i++) {
-        exec_json_open(text, NULL, '{');
-        exec_json_number(text, "rank", i);
-        exec_json_number(text, "peer", view->map->places[i].peer);
-        exec_json_number(text, "program", view->map->places[i].program);
-        exec_json_close(text, '}');
+        json_open(text, NULL, '{');
+        json_number(text, "rank", i);
+        json_number(text, "peer", view->map->places[i].peer);
+        json_number(text, "program", view->map->places[i].program);
+        json_close(text, '}');
     }
-    exec_json_close(text, ']');
-    exec_json_close(text, '}');
-    exec_text_add_string(text, "\n");
+    json_close(text, ']');
+    json_close(text, '}');
+    text_add_string(text, "\n");
 }
 
 static const char *
@@ -120,18 +120,18 @@ rank_state_name(const struct exec_rank *rank)
 
 /* Nothing for those who never called cpmp_progress. */
 static void
-progress_add(struct exec_text *text, uint64_t done, uint64_t total)
+progress_add(struct text *text, uint64_t done, uint64_t total)
 {
     if (done == 0 && total == 0)
         return;
-    exec_json_open(text, "progress", '{');
-    exec_json_number(text, "done", done);
-    exec_json_number(text, "total", total);
-    exec_json_close(text, '}');
+    json_open(text, "progress", '{');
+    json_number(text, "done", done);
+    json_number(text, "total", total);
+    json_close(text, '}');
 }
 
 static void
-report_add_progress(struct exec_text *text, const struct exec_view *view)
+report_add_progress(struct text *text, const struct exec_view *view)
 {
     uint64_t done = 0, total = 0;
 
@@ -143,63 +143,63 @@ report_add_progress(struct exec_text *text, const struct exec_view *view)
 }
 
 static void
-report_add_rank(struct exec_text *text, const struct exec_view *view, uint32_t index)
+report_add_rank(struct text *text, const struct exec_view *view, uint32_t index)
 {
     const struct exec_rank *rank = &view->job->ranks[index];
 
-    exec_json_open(text, NULL, '{');
-    exec_json_number(text, "rank", index);
-    exec_json_number(text, "peer", view->map->places[index].peer);
-    exec_json_number(text, "pid", rank->pid);
-    exec_json_string(text, "state", rank_state_name(rank));
+    json_open(text, NULL, '{');
+    json_number(text, "rank", index);
+    json_number(text, "peer", view->map->places[index].peer);
+    json_number(text, "pid", rank->pid);
+    json_string(text, "state", rank_state_name(rank));
     if (rank->state == EXEC_RANK_EXITED)
-        exec_json_number(text, rank->signaled ? "signal" : "exit_code", (uint64_t)rank->code);
-    exec_json_bool(text, "failed", rank->failed);
-    exec_json_decimal(text, "cpu_s", (double)rank->cpu_us / 1e6, 6);
-    exec_json_number(text, "max_rss_kib", rank->max_rss_kib);
+        json_number(text, rank->signaled ? "signal" : "exit_code", (uint64_t)rank->code);
+    json_bool(text, "failed", rank->failed);
+    json_decimal(text, "cpu_s", (double)rank->cpu_us / 1e6, 6);
+    json_number(text, "max_rss_kib", rank->max_rss_kib);
     progress_add(text, rank->progress_done, rank->progress_total);
-    exec_json_close(text, '}');
+    json_close(text, '}');
 }
 
 static void
-report_add_peer(struct exec_text *text, const struct exec_view *view, uint32_t index,
+report_add_peer(struct text *text, const struct exec_view *view, uint32_t index,
                 const struct exec_peer_report *peer)
 {
-    exec_json_open(text, NULL, '{');
-    exec_json_number(text, "peer", index);
-    exec_json_string(text, "name", view->peer_names[index]);
-    exec_json_bool(text, "lost", view->job->peers[index] == EXEC_PEER_LOST);
-    exec_json_number(text, "frames_out", peer->frames_out);
-    exec_json_number(text, "frames_in", peer->frames_in);
-    exec_json_number(text, "bytes_out", peer->bytes_out);
-    exec_json_number(text, "bytes_in", peer->bytes_in);
-    exec_json_number(text, "batches_out", peer->batches_out);
-    exec_json_number(text, "strangers", peer->strangers);
-    exec_json_close(text, '}');
+    json_open(text, NULL, '{');
+    json_number(text, "peer", index);
+    json_string(text, "name", view->peer_names[index]);
+    json_bool(text, "lost", view->job->peers[index] == EXEC_PEER_LOST);
+    json_number(text, "frames_out", peer->frames_out);
+    json_number(text, "frames_in", peer->frames_in);
+    json_number(text, "bytes_out", peer->bytes_out);
+    json_number(text, "bytes_in", peer->bytes_in);
+    json_number(text, "batches_out", peer->batches_out);
+    json_number(text, "strangers", peer->strangers);
+    json_close(text, '}');
 }
 
 void
-exec_report_final(struct exec_text *text, const struct exec_view *view,
+exec_report_final(struct text *text, const struct exec_view *view,
                   const struct exec_peer_report *peers, uint64_t wall_us, int exit_code,
                   const char *text_of_failure)
 {
     head_add(text, view, "report");
-    exec_json_number(text, "exit_code", (uint64_t)exit_code);
-    exec_json_string(text, "cause", cause_name(view->job->first.cause));
+    json_number(text, "exit_code", (uint64_t)exit_code);
+    json_string(text, "cause", cause_name(view->job->first.cause));
     if (view->job->first.has_rank)
-        exec_json_number(text, "cause_rank", view->job->first.rank);
+        json_number(text, "cause_rank", view->job->first.rank);
     if (*text_of_failure != '\0')
-        exec_json_string(text, "message", text_of_failure);
-    exec_json_decimal(text, "wall_s", (double)wall_us / 1e6, 6);
+        json_string(text, "message", text_of_failure);
+    json_decimal(text, "wall_s", (double)wall_us / 1e6, 6);
     report_add_progress(text, view);
-    exec_json_open(text, "ranks", '[');
+    json_open(text, "ranks", '[');
     for (uint32_t i = 0; i < view->map->ranks; i++)
         report_add_rank(text, view, i);
-    exec_json_close(text, ']');
-    exec_json_open(text, "peers", '[');
+    json_close(text, ']');
+    json_open(text, "peers", '[');
     for (uint32_t i = 0; i < view->map->peers; i++)
         report_add_peer(text, view, i, &peers[i]);
-    exec_json_close(text, ']');
-    exec_json_close(text, '}');
-    exec_text_add_string(text, "\n");
+    json_close(text, ']');
+    json_close(text, '}');
+    text_add_string(text, "\n");
 }

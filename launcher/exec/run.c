@@ -15,6 +15,7 @@
 #include "exec/trace.h"
 #include "plat/plat.h"
 #include "process/group.h"
+#include "text/memory.h"
 
 uint64_t
 exec_run_now_us(void)
@@ -27,11 +28,11 @@ exec_run_now_us(void)
 static void
 note_say(struct exec_run *run, const char *text)
 {
-    struct exec_text line = {0};
+    struct text line = {0};
 
-    exec_text_print(&line, "cpexec: %s\n", text);
+    text_print(&line, "cpexec: %s\n", text);
     exec_output_say(&run->output, true, &line);
-    exec_text_release(&line);
+    text_release(&line);
 }
 
 void
@@ -44,7 +45,7 @@ exec_run_note(struct exec_run *run, const char *text)
         }
     }
     if (run->notes_count < EXEC_NOTES_MAX) {
-        run->notes[run->notes_count].text = exec_memory_copy_text(text);
+        run->notes[run->notes_count].text = memory_copy_text(text);
         run->notes[run->notes_count++].count = 1;
     }
     note_say(run, text);
@@ -54,11 +55,11 @@ void
 exec_run_notes_finish(struct exec_run *run)
 {
     for (size_t i = 0; i < run->notes_count; i++) {
-        struct exec_text line = {0};
-        exec_text_print(&line, "%s (and %u more)", run->notes[i].text, run->notes[i].count - 1);
+        struct text line = {0};
+        text_print(&line, "%s (and %u more)", run->notes[i].text, run->notes[i].count - 1);
         if (run->notes[i].count > 1)
             note_say(run, line.bytes);
-        exec_text_release(&line);
+        text_release(&line);
         free(run->notes[i].text);
     }
     run->notes_count = 0;
@@ -96,18 +97,18 @@ input_begin(struct exec_run *run)
 static void
 maps_say(struct exec_run *run)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     if (run->options->json)
         exec_report_map(&text, &run->view);
     else if (run->options->display_map)
         exec_display_map(&text, &run->view);
     exec_output_say(&run->output, false, &text);
-    exec_text_clear(&text);
+    text_clear(&text);
     if (run->options->report_bindings)
         exec_display_bindings(&text, &run->view);
     exec_output_say(&run->output, true, &text);
-    exec_text_release(&text);
+    text_release(&text);
 }
 
 static void
@@ -178,10 +179,10 @@ on_output_failed(void *arg, int error, const char *what)
     if (run->exit_code == 0)
         run->exit_code = error == EPIPE ? 128 + SIGPIPE : 1;
     if (error != EPIPE) {
-        struct exec_text text = {0};
-        exec_text_print(&text, "%s can't be written: %s", what, exec_text_write_error(error));
+        struct text text = {0};
+        text_print(&text, "%s can't be written: %s", what, text_write_error(error));
         exec_run_note(run, text.bytes);
-        exec_text_release(&text);
+        text_release(&text);
     }
 }
 
@@ -199,18 +200,18 @@ cgroups_remove(struct exec_run *run)
 {
     for (uint32_t i = 0; i < run->map->peers; i++) {
         struct exec_cgroup *group = &run->peers[i].agent.cgroup;
-        struct exec_text text = {0};
+        struct text text = {0};
 
         if (group->directory == NULL)
             continue;
         if (group_remove(group->directory) != 0) {
-            exec_text_print(&text,
+            text_print(&text,
                             "the control group %s could not be removed: %s; the next cpexec with "
                             "shares removes it",
                             group->directory, strerror(errno));
             exec_run_note(run, text.bytes);
         }
-        exec_text_release(&text);
+        text_release(&text);
         exec_cgroup_release(group);
     }
 }
@@ -219,7 +220,7 @@ cgroups_remove(struct exec_run *run)
 static void
 drain_begin(struct exec_run *run)
 {
-    struct exec_text failure = {0}, text = {0};
+    struct text failure = {0}, text = {0};
 
     run->phase = EXEC_RUN_DRAIN;
     cgroups_remove(run);
@@ -229,7 +230,7 @@ drain_begin(struct exec_run *run)
     if (run->options->verbose)
         exec_trace_times(&text, &run->view, run->begun_us, exec_run_now_us());
     exec_output_say(&run->output, true, &text);
-    exec_text_clear(&text);
+    text_clear(&text);
     if (run->exit_code == 0)
         run->exit_code = exec_job_exit_code(&run->job);
     exec_display_failure(&failure, &run->view);
@@ -238,14 +239,14 @@ drain_begin(struct exec_run *run)
         struct exec_peer_report reports[EXEC_PEERS_MAX];
         for (uint32_t i = 0; i < run->map->peers; i++)
             reports[i] = run->peers[i].report;
-        exec_text_clear(&failure);
+        text_clear(&failure);
         exec_display_failure_plain(&failure, &run->view);
         exec_report_final(&text, &run->view, reports, exec_run_now_us() - run->begun_us,
-                          run->exit_code, exec_text_string(&failure));
+                          run->exit_code, text_string(&failure));
         exec_output_say(&run->output, false, &text);
     }
-    exec_text_release(&failure);
-    exec_text_release(&text);
+    text_release(&failure);
+    text_release(&text);
     if (run->job.interrupted != 0)
         uv_timer_start(&run->end, end_end, EXEC_RUN_DRAIN_MS, 0);
 }
@@ -438,8 +439,8 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
     run->images = images;
     run->environment = environment;
     run->cores = cores;
-    run->peers = exec_memory_new(map->peers, sizeof(*run->peers));
-    run->peer_names = exec_memory_new(map->peers, sizeof(*run->peer_names));
+    run->peers = memory_new(map->peers, sizeof(*run->peers));
+    run->peer_names = memory_new(map->peers, sizeof(*run->peer_names));
     for (uint32_t i = 0; i < map->peers; i++) {
         run->peers[i].run = run;
         run->peers[i].index = i;
@@ -463,7 +464,7 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
 }
 
 static int
-loop_init(struct exec_run *run, struct exec_text *error)
+loop_init(struct exec_run *run, struct text *error)
 {
     int status;
 
@@ -484,7 +485,7 @@ loop_init(struct exec_run *run, struct exec_text *error)
     if (status == 0)
         status = exec_run_signals_init(run);
     if (status < 0)
-        exec_text_print(error, "the event loop can't be set up: %s", uv_strerror(status));
+        text_print(error, "the event loop can't be set up: %s", uv_strerror(status));
     run->status_wanted = isatty(STDERR_FILENO) && getenv("TERM") != NULL &&
                          strcmp(getenv("TERM"), "dumb") != 0;
     return status;
@@ -495,7 +496,7 @@ static void
 shares_make(struct exec_run *run)
 {
     struct exec_cgroup_base base;
-    struct exec_text why = {0}, note = {0};
+    struct text why = {0}, note = {0};
     bool good;
 
     if (!run->options->weighted)
@@ -508,27 +509,27 @@ shares_make(struct exec_run *run)
                                 &why) == 0;
     }
     if (!good) {
-        exec_text_print(&note,
+        text_print(&note,
                         "CPU shares can't be enforced here, only ranks are placed by them: %s",
-                        exec_text_string(&why));
+                        text_string(&why));
         exec_run_note(run, note.bytes);
         cgroups_remove(run);
     }
     exec_cgroup_base_release(&base);
-    exec_text_release(&why);
-    exec_text_release(&note);
+    text_release(&why);
+    text_release(&note);
 }
 
 static int
-agents_start(struct exec_run *run, struct exec_text *error)
+agents_start(struct exec_run *run, struct text *error)
 {
-    struct exec_text path = {0};
+    struct text path = {0};
     int host_fd = -1, result = exec_pool_find_agent(&path, run->environment, error);
 
     if (result == 0) {
         host_fd = exec_pool_make_host_page(run->cores);
         if (host_fd < 0) {
-            exec_text_print(error, "shared memory can't be made: %s%s", strerror(errno),
+            text_print(error, "shared memory can't be made: %s%s", strerror(errno),
                             errno == EFBIG ? " (raise ulimit -f)" : "");
             result = -1;
         }
@@ -541,7 +542,7 @@ agents_start(struct exec_run *run, struct exec_text *error)
             break;
         if (control_stream_init(&peer->stream, &run->loop, peer->agent.control_fd,
                                 &exec_run_stream_hooks, peer) != 0) {
-            exec_text_print(error, "no control stream to the agent of peer %u: %s", i,
+            text_print(error, "no control stream to the agent of peer %u: %s", i,
                             strerror(errno));
             result = -1;
             break;
@@ -551,21 +552,21 @@ agents_start(struct exec_run *run, struct exec_text *error)
     }
     if (host_fd >= 0)
         close(host_fd);
-    exec_text_release(&path);
+    text_release(&path);
     return result;
 }
 
 /* Everything that can fail before ranks are there. 0, or -1 with `error`. */
 static int
-parts_start(struct exec_run *run, const char *notes, struct exec_text *error)
+parts_start(struct exec_run *run, const char *notes, struct text *error)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     if (loop_init(run, error) != 0)
         return -1;
-    exec_text_add_string(&text, notes);
+    text_add_string(&text, notes);
     exec_output_say(&run->output, true, &text);
-    exec_text_release(&text);
+    text_release(&text);
     if (exec_events_init(&run->events, run->map->ranks, run->options->events_path,
                          run->options->json, error) != 0)
         return -1;
@@ -625,8 +626,8 @@ run_release(struct exec_run *run)
     for (uint32_t i = 0; i < run->map->peers; i++) {
         free(run->peers[i].name);
         free(run->peers[i].fabric_address);
-        exec_text_release(&run->peers[i].why);
-        exec_text_release(&run->peers[i].suspicion);
+        text_release(&run->peers[i].why);
+        text_release(&run->peers[i].suspicion);
     }
     free(run->peers);
     free(run->peer_names);
@@ -639,8 +640,8 @@ int
 exec_run(const struct exec_options *options, const struct exec_map *map,
          const struct exec_image *images, char **environment, uint32_t cores, const char *notes)
 {
-    struct exec_run *run = exec_memory_new(1, sizeof(*run));
-    struct exec_text error = {0};
+    struct exec_run *run = memory_new(1, sizeof(*run));
+    struct text error = {0};
     int code;
 
     run_init(run, options, map, images, environment, cores);
@@ -648,7 +649,7 @@ exec_run(const struct exec_options *options, const struct exec_map *map,
         uv_run(&run->loop, UV_RUN_DEFAULT);
     } else {
         agents_drop(run);
-        exec_run_note(run, exec_text_string(&error));
+        exec_run_note(run, text_string(&error));
         exec_output_flush(&run->output);
         run->exit_code = 1;
     }
@@ -656,7 +657,7 @@ exec_run(const struct exec_options *options, const struct exec_map *map,
     loop_close(run);
     exec_run_notes_finish(run);
     run_release(run);
-    exec_text_release(&error);
+    text_release(&error);
     free(run);
     return code;
 }

@@ -59,8 +59,8 @@ struct exec_peer {
     char *name;
     unsigned char *fabric_address;   /* what it said in Ready */
     size_t fabric_address_bytes;
-    struct exec_text why;            /* why the stream closed */
-    struct exec_text suspicion;      /* another peer lost its link to this one */
+    struct text why;            /* why the stream closed */
+    struct text suspicion;      /* another peer lost its link to this one */
     uv_timer_t leave;
     struct exec_peer_report report;
 };

@@ -11,6 +11,7 @@
 
 #include "control/rules.h"
 #include "exec/trace.h"
+#include "text/memory.h"
 
 /* --- said to agents --- */
 
@@ -133,12 +134,12 @@ exec_run_send_start(struct exec_run *run)
     size_t programs = run->options->programs_count;
     uint32_t ranks = run->map->ranks, peers = run->map->peers;
     struct start_parts parts = {
-        .programs = exec_memory_new(programs, sizeof(*parts.programs)),
-        .program_list = exec_memory_new(programs, sizeof(*parts.program_list)),
-        .places = exec_memory_new(ranks, sizeof(*parts.places)),
-        .place_list = exec_memory_new(ranks, sizeof(*parts.place_list)),
-        .peers = exec_memory_new(peers, sizeof(*parts.peers)),
-        .peer_list = exec_memory_new(peers, sizeof(*parts.peer_list)),
+        .programs = memory_new(programs, sizeof(*parts.programs)),
+        .program_list = memory_new(programs, sizeof(*parts.program_list)),
+        .places = memory_new(ranks, sizeof(*parts.places)),
+        .place_list = memory_new(ranks, sizeof(*parts.place_list)),
+        .peers = memory_new(peers, sizeof(*parts.peers)),
+        .peer_list = memory_new(peers, sizeof(*parts.peer_list)),
     };
 
     parts_set_programs(run, &parts);
@@ -216,7 +217,7 @@ exec_run_send_stdin(struct exec_peer *peer, const void *bytes, size_t count, boo
 static void
 peer_distrust(struct exec_peer *peer)
 {
-    exec_text_add_string(&peer->why, "it broke the control protocol");
+    text_add_string(&peer->why, "it broke the control protocol");
     control_stream_close(&peer->stream);
 }
 
@@ -231,17 +232,17 @@ rank_is_of(const struct exec_peer *peer, uint32_t rank)
 /* A line of --verbose, if it is wanted: about a rank, after the job has heard of it. */
 static int
 verbose_say(struct exec_peer *peer, int result, uint32_t rank,
-            void (*trace)(struct exec_text *text, const struct exec_view *view, uint32_t rank,
+            void (*trace)(struct text *text, const struct exec_view *view, uint32_t rank,
                           uint64_t begun_us))
 {
     struct exec_run *run = peer->run;
-    struct exec_text text = {0};
+    struct text text = {0};
 
     if (result != 0 || !run->options->verbose || !rank_is_of(peer, rank))
         return result;
     trace(&text, &run->view, rank, run->begun_us);
     exec_output_say(&run->output, true, &text);
-    exec_text_release(&text);
+    text_release(&text);
     return result;
 }
 
@@ -249,14 +250,14 @@ static void
 verbose_say_ready(struct exec_peer *peer)
 {
     struct exec_run *run = peer->run;
-    struct exec_text text = {0};
+    struct text text = {0};
 
     if (!run->options->verbose)
         return;
     exec_trace_agent(&text, &run->view, peer->index, peer->agent.pid,
                      exec_run_now_us() - run->begun_us);
     exec_output_say(&run->output, true, &text);
-    exec_text_release(&text);
+    text_release(&text);
 }
 
 static int
@@ -266,7 +267,7 @@ on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
     struct exec_event event = {.type = EXEC_EVENT_READY, .peer = peer->index};
 
     if (ready->version != CONTROL_VERSION) {
-        exec_text_print(&peer->why,
+        text_print(&peer->why,
                         "it is of another version (%u, not %u); install cpexec and cpmp-agent "
                         "together",
                         ready->version, CONTROL_VERSION);
@@ -276,12 +277,12 @@ on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
     if (run->job.peers[peer->index] != EXEC_PEER_STARTING)
         return -1;
     peer->fabric_address_bytes = ready->fabric_address.len;
-    peer->fabric_address = exec_memory_new(ready->fabric_address.len, 1);
+    peer->fabric_address = memory_new(ready->fabric_address.len, 1);
     if (ready->fabric_address.len > 0)
         memcpy(peer->fabric_address, ready->fabric_address.data, ready->fabric_address.len);
     if (*ready->host != '\0' && strcmp(ready->host, run->host_name) != 0) {
         free(peer->name);
-        peer->name = run->peer_names[peer->index] = exec_memory_copy_text(ready->host);
+        peer->name = run->peer_names[peer->index] = memory_copy_text(ready->host);
     }
     verbose_say_ready(peer);
     return exec_run_step(run, &event);
@@ -391,7 +392,7 @@ static int
 on_event(struct exec_peer *peer, const Cpmp__Event *message)
 {
     struct exec_run *run = peer->run;
-    struct exec_text text = {0};
+    struct text text = {0};
     struct timeval now;
     struct exec_emitted emitted = {
         .rank = message->rank,
@@ -408,7 +409,7 @@ on_event(struct exec_peer *peer, const Cpmp__Event *message)
     emitted.time_s = (double)now.tv_sec + (double)now.tv_usec / 1e6;
     exec_events_take(&run->events, &emitted, &text);
     exec_output_say(&run->output, false, &text);
-    exec_text_release(&text);
+    text_release(&text);
     exec_run_status_touch(run);
     return 0;
 }
@@ -439,7 +440,7 @@ on_peer_lost(struct exec_peer *peer, const Cpmp__PeerLost *lost)
     other = &run->peers[lost->peer];
     if (run->job.state > EXEC_JOB_LEAVING || other->suspicion.used > 0)
         return 0;
-    exec_text_print(&other->suspicion, "peer %u (%s) lost its connection to it: %s", peer->index,
+    text_print(&other->suspicion, "peer %u (%s) lost its connection to it: %s", peer->index,
                     peer->name, lost->why);
     exec_run_suspect(run);
     return 0;
@@ -460,11 +461,11 @@ on_done(struct exec_peer *peer, const Cpmp__Done *done)
         .strangers = done->strangers,
     };
     if (*done->litter != '\0') {
-        struct exec_text text = {0};
-        exec_text_print(&text, "left behind on peer %u (%s): %s", peer->index, peer->name,
+        struct text text = {0};
+        text_print(&text, "left behind on peer %u (%s): %s", peer->index, peer->name,
                         done->litter);
         exec_run_note(peer->run, text.bytes);
-        exec_text_release(&text);
+        text_release(&text);
     }
     result = exec_run_step(peer->run, &event);
     if (result == 0)
@@ -524,7 +525,7 @@ on_closed(void *arg, int error, const char *why)
     peer->stream_open = false;
     /* CPMP_OK: it is gone, and how it went says more. CPMP_ECANCELED: we closed, and said why. */
     if (error != CPMP_OK && error != CPMP_ECANCELED && peer->why.used == 0)
-        exec_text_print(&peer->why, "its control stream failed: %s", why);
+        text_print(&peer->why, "its control stream failed: %s", why);
     exec_run_peer_look(peer);
 }
 

@@ -64,7 +64,7 @@ exec_run_peer_look(struct exec_peer *peer)
     peer->gone = true;
     if (peer->why.used == 0)
         exec_agent_describe_end(&peer->agent, &peer->why);
-    event.text = exec_text_string(&peer->why);
+    event.text = text_string(&peer->why);
     exec_run_step(run, &event);
     exec_run_look(run);
 }
@@ -195,17 +195,17 @@ static void
 status_draw(uv_timer_t *timer)
 {
     struct exec_run *run = timer->data;
-    struct exec_text text = {0};
+    struct text text = {0};
     struct winsize size = {0};
 
     run->status_armed = false;
     if (run->phase != EXEC_RUN_JOB || !exec_terminal_is_ours(STDERR_FILENO))
         return;
     ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
-    exec_display_status(&text, &run->view, exec_text_string(&run->events.latest),
+    exec_display_status(&text, &run->view, text_string(&run->events.latest),
                         size.ws_col > 1 ? size.ws_col - 1u : 79u);
     exec_output_set_status(&run->output, text.bytes);
-    exec_text_release(&text);
+    text_release(&text);
 }
 
 void

@@ -31,7 +31,7 @@ exec_sink_add(struct exec_sink *sink, const void *owner, const void *bytes, size
 {
     if (sink->broken || !sink->open || count == 0)
         return;
-    exec_text_add(&sink->queue, bytes, count);
+    text_add(&sink->queue, bytes, count);
     sink->line_open = ((const char *)bytes)[count - 1] != '\n';
     sink->line_owner = owner;
 }
@@ -54,7 +54,7 @@ sink_break(struct exec_sink *sink, int error)
 {
     sink->broken = true;
     sink->written = 0;
-    exec_text_release(&sink->queue);
+    text_release(&sink->queue);
     sink->on_failed(sink->arg, error);
 }
 
@@ -83,7 +83,7 @@ exec_sink_flush(struct exec_sink *sink)
         }
     }
     if (exec_sink_pending_bytes(sink) == 0 || sink->written > sink->queue.used / 2) {
-        exec_text_drop(&sink->queue, sink->written);
+        text_drop(&sink->queue, sink->written);
         sink->written = 0;
     }
 }
@@ -96,5 +96,5 @@ exec_sink_close(struct exec_sink *sink)
     sink->open = false;
     exec_channel_close(&sink->channel);
     sink->written = 0;
-    exec_text_release(&sink->queue);
+    text_release(&sink->queue);
 }

@@ -14,11 +14,11 @@
 #include <uv.h>
 
 #include "exec/channel.h"
-#include "exec/text.h"
+#include "text/text.h"
 
 struct exec_sink {
     struct exec_channel channel;
-    struct exec_text queue;
+    struct text queue;
     size_t written;            /* bytes at the front of the queue that are out already */
     bool waiting;              /* until the channel is ready */
     bool broken;

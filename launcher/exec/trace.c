@@ -10,21 +10,21 @@ seconds(uint64_t from_us, uint64_t to_us)
 }
 
 static void
-rank_add(struct exec_text *text, const struct exec_view *view, uint32_t rank, double at_s)
+rank_add(struct text *text, const struct exec_view *view, uint32_t rank, double at_s)
 {
     uint32_t peer = view->map->places[rank].peer;
 
-    exec_text_print(text, "cpexec: %.3f s: rank %u (peer %u, %s, pid %u) ", at_s, rank, peer,
+    text_print(text, "cpexec: %.3f s: rank %u (peer %u, %s, pid %u) ", at_s, rank, peer,
                     view->peer_names[peer], view->job->ranks[rank].pid);
 }
 
 void
-exec_trace_agent(struct exec_text *text, const struct exec_view *view, uint32_t peer, pid_t pid,
+exec_trace_agent(struct text *text, const struct exec_view *view, uint32_t peer, pid_t pid,
                  uint64_t since_us)
 {
     uint32_t ranks = view->map->peer_ranks[peer];
 
-    exec_text_print(text,
+    text_print(text,
                     "cpexec: %.3f s: the agent of peer %u (%s, pid %d) is ready: %.2f cores, %u "
                     "rank%s to start\n",
                     seconds(0, since_us), peer, view->peer_names[peer], (int)pid,
@@ -32,25 +32,25 @@ exec_trace_agent(struct exec_text *text, const struct exec_view *view, uint32_t 
 }
 
 void
-exec_trace_started(struct exec_text *text, const struct exec_view *view, uint32_t rank,
+exec_trace_started(struct text *text, const struct exec_view *view, uint32_t rank,
                    uint64_t begun_us)
 {
     rank_add(text, view, rank, seconds(begun_us, view->job->ranks[rank].started_us));
-    exec_text_add_string(text, "has started\n");
+    text_add_string(text, "has started\n");
 }
 
 void
-exec_trace_exited(struct exec_text *text, const struct exec_view *view, uint32_t index,
+exec_trace_exited(struct text *text, const struct exec_view *view, uint32_t index,
                   uint64_t begun_us)
 {
     const struct exec_rank *rank = &view->job->ranks[index];
 
     rank_add(text, view, index, seconds(begun_us, rank->ended_us));
     if (rank->signaled)
-        exec_text_print(text, "was killed by signal %d (%s)", rank->code, strsignal(rank->code));
+        text_print(text, "was killed by signal %d (%s)", rank->code, strsignal(rank->code));
     else
-        exec_text_print(text, "exited with code %d", rank->code);
-    exec_text_print(text, " after %.3f s, %.3f s of them on a core\n",
+        text_print(text, "exited with code %d", rank->code);
+    text_print(text, " after %.3f s, %.3f s of them on a core\n",
                     seconds(rank->started_us, rank->ended_us), (double)rank->cpu_us / 1e6);
 }
 
@@ -61,7 +61,7 @@ later(uint64_t one, uint64_t other)
 }
 
 void
-exec_trace_times(struct exec_text *text, const struct exec_view *view, uint64_t begun_us,
+exec_trace_times(struct text *text, const struct exec_view *view, uint64_t begun_us,
                  uint64_t now_us)
 {
     uint64_t started_us = 0, ended_us = 0;
@@ -71,11 +71,11 @@ exec_trace_times(struct exec_text *text, const struct exec_view *view, uint64_t 
         ended_us = later(ended_us, view->job->ranks[i].ended_us);
     }
     if (started_us == 0) {
-        exec_text_print(text, "cpexec: %.3f s: no rank has started\n", seconds(begun_us, now_us));
+        text_print(text, "cpexec: %.3f s: no rank has started\n", seconds(begun_us, now_us));
         return;
     }
     ended_us = later(ended_us, started_us);
-    exec_text_print(text, "cpexec: %.3f s: start-up took %.3f s, the run %.3f s, the end %.3f s\n",
+    text_print(text, "cpexec: %.3f s: start-up took %.3f s, the run %.3f s, the end %.3f s\n",
                     seconds(begun_us, now_us), seconds(begun_us, started_us),
                     seconds(started_us, ended_us), seconds(ended_us, now_us));
 }

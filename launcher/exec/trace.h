@@ -11,19 +11,19 @@
 #include <sys/types.h>
 
 #include "exec/display.h"
-#include "exec/text.h"
+#include "text/text.h"
 
-void exec_trace_agent(struct exec_text *text, const struct exec_view *view, uint32_t peer,
+void exec_trace_agent(struct text *text, const struct exec_view *view, uint32_t peer,
                       pid_t pid, uint64_t since_us);
 
 /* The rank has just been started, or has ended. */
-void exec_trace_started(struct exec_text *text, const struct exec_view *view, uint32_t rank,
+void exec_trace_started(struct text *text, const struct exec_view *view, uint32_t rank,
                         uint64_t begun_us);
-void exec_trace_exited(struct exec_text *text, const struct exec_view *view, uint32_t rank,
+void exec_trace_exited(struct text *text, const struct exec_view *view, uint32_t rank,
                        uint64_t begun_us);
 
 /* From `begun_us` to the last start of a rank, from there to the last end, and to `now_us`. */
-void exec_trace_times(struct exec_text *text, const struct exec_view *view, uint64_t begun_us,
+void exec_trace_times(struct text *text, const struct exec_view *view, uint64_t begun_us,
                       uint64_t now_us);
 
 #endif

@@ -48,17 +48,17 @@ static void
 options_use(const struct exec_options *options)
 {
     struct exec_map map;
-    struct exec_text error = {0};
+    struct text error = {0};
 
     if (options->help || options->version)
         return;
     if (options->hosts != NULL)
         exec_hosts_check_list("--host", options->hosts, "node1.example.org", &error);
-    exec_text_clear(&error);
+    text_clear(&error);
     if (exec_map_init(&map, options, 2, &error) != 0 && error.used == 0)
         abort();
     exec_map_release(&map);
-    exec_text_release(&error);
+    text_release(&error);
 }
 
 int
@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static char *environment[] = {"MPIEXEC_TIMEOUT=10", NULL};
     struct exec_options options;
-    struct exec_text error = {0};
+    struct text error = {0};
     char *words[WORDS_MAX + 1], *text = malloc(bytes + 1);
 
     if (text == NULL)
@@ -82,7 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         abort();  /* refused without a word */
     }
     exec_options_release(&options);
-    exec_text_release(&error);
+    text_release(&error);
     free(text);
     return 0;
 }

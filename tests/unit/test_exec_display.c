@@ -63,22 +63,22 @@ happens(struct exec_event event)
 static void
 box_has(const char *const *words)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     exec_display_failure(&text, &view);
     for (; *words != NULL; words++)
-        if (strstr(exec_text_string(&text), *words) == NULL)
-            fail_msg("%s lacks \"%s\"", exec_text_string(&text), *words);
+        if (strstr(text_string(&text), *words) == NULL)
+            fail_msg("%s lacks \"%s\"", text_string(&text), *words);
     assert_memory_equal("----", text.bytes, 4);
     assert_memory_equal("---\n", text.bytes + text.used - 4, 4);
-    exec_text_release(&text);
+    text_release(&text);
 }
 #define BOX_HAS(...) box_has((const char *const[]){__VA_ARGS__, NULL})
 
 static void
 the_map_names_each_rank_once(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     exec_display_map(&text, &view);
@@ -88,14 +88,14 @@ the_map_names_each_rank_once(void **state)
                         "    rank 1: ./worker\n"
                         "  peer 1  pc/1, 0.50 cores: 1 rank\n"
                         "    rank 2: ./worker\n",
-                        exec_text_string(&text));
-    exec_text_release(&text);
+                        text_string(&text));
+    text_release(&text);
 }
 
 static void
 no_failure_no_box(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     exec_display_failure(&text, &view);
@@ -131,18 +131,18 @@ the_box_counts_the_others(void **state)
 static void
 ranks_that_all_exit_alike_are_one_line(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     for (uint32_t i = 0; i < 3; i++)
         happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = i, .peer = places[i].peer,
                                     .stage = CPI_RANK_ENDED, .code = 3});
     exec_display_failure(&text, &view);
-    assert_string_equal("cpexec: all 3 ranks exited with code 3\n", exec_text_string(&text));
-    exec_text_clear(&text);
+    assert_string_equal("cpexec: all 3 ranks exited with code 3\n", text_string(&text));
+    text_clear(&text);
     exec_display_failure_plain(&text, &view);
-    assert_string_equal("All 3 ranks exited with code 3\n", exec_text_string(&text));
-    exec_text_release(&text);
+    assert_string_equal("All 3 ranks exited with code 3\n", text_string(&text));
+    text_release(&text);
     job.ranks[2].stage = CPI_RANK_JOINED;
     BOX_HAS("Rank 0 (peer 0", "exited with code 3", "(and 2 more ranks failed)");
 }
@@ -230,7 +230,7 @@ ranks_that_were_late_are_named(void **state)
 static void
 nobody_is_told_that_nobody_reads(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     happens((struct exec_event){.type = EXEC_EVENT_OUTPUT_FAILED, .code = EPIPE, .text = "out"});
@@ -241,11 +241,11 @@ nobody_is_told_that_nobody_reads(void **state)
 static void
 status_expect(const char *expected, const char *latest, size_t columns)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     exec_display_status(&text, &view, latest, columns);
-    assert_string_equal(expected, exec_text_string(&text));
-    exec_text_release(&text);
+    assert_string_equal(expected, text_string(&text));
+    text_release(&text);
 }
 
 static void
@@ -268,12 +268,12 @@ the_status_line_fits_and_moves_no_cursor(void **state)
 static void
 verbose_lines_have_their_times(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     exec_trace_times(&text, &view, 1000000, 3000000);
-    assert_string_equal("cpexec: 2.000 s: no rank has started\n", exec_text_string(&text));
-    exec_text_clear(&text);
+    assert_string_equal("cpexec: 2.000 s: no rank has started\n", text_string(&text));
+    text_clear(&text);
     happens((struct exec_event){.type = EXEC_EVENT_EXITED, .rank = 1, .code = 9, .signaled = true,
                                 .cpu_us = 20000, .now_us = 2500000});
     job.ranks[1].started_us = 1200000;
@@ -288,8 +288,8 @@ verbose_lines_have_their_times(void **state)
         "cpexec: 1.500 s: rank 1 (peer 0, pc/0, pid 71) was killed by signal 9 (Killed) after "
         "1.300 s, 0.020 s of them on a core\n"
         "cpexec: 2.000 s: start-up took 0.200 s, the run 1.300 s, the end 0.500 s\n",
-        exec_text_string(&text));
-    exec_text_release(&text);
+        text_string(&text));
+    text_release(&text);
 }
 
 static void
@@ -297,19 +297,19 @@ only_what_a_terminal_would_obey_is_escaped(void **state)
 {
     static const char said[] = "a\tb\n\x1b[31m\r\x7f\0\xc2\x9b"
                                "\xc2\xa0\xc3\xa9\xe2\x82\xac\x9b\xe2\x82";
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     exec_display_visible(&text, said, sizeof(said) - 1);
     assert_string_equal("a\tb\n\\x1b[31m\\x0d\\x7f\\x00\\xc2\\x9b"
-                        "\xc2\xa0\xc3\xa9\xe2\x82\xac\\x9b\\xe2\\x82", exec_text_string(&text));
-    exec_text_release(&text);
+                        "\xc2\xa0\xc3\xa9\xe2\x82\xac\\x9b\\xe2\\x82", text_string(&text));
+    text_release(&text);
 }
 
 static void
 the_report_has_every_rank_and_peer(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
     struct exec_peer_report reports[2] = {{.frames_out = 3}, {.strangers = 1}};
 
     (void)state;
@@ -336,14 +336,14 @@ the_report_has_every_rank_and_peer(void **state)
         "{\"peer\":1,\"name\":\"pc/"
         "1\",\"lost\":false,\"frames_out\":0,\"frames_in\":0,\"bytes_out\":0,"
         "\"bytes_in\":0,\"batches_out\":0,\"strangers\":1}]}\n",
-        exec_text_string(&text));
-    exec_text_release(&text);
+        text_string(&text));
+    text_release(&text);
 }
 
 static void
 the_map_for_programs_has_every_rank(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     exec_report_map(&text, &view);
@@ -354,8 +354,8 @@ the_map_for_programs_has_every_rank(void **state)
         "{\"peer\":1,\"name\":\"pc/1\",\"cores\":0.500,\"ranks\":1}],\"ranks\":["
         "{\"rank\":0,\"peer\":0,\"program\":0},{\"rank\":1,\"peer\":0,\"program\":1},"
         "{\"rank\":2,\"peer\":1,\"program\":1}]}\n",
-        exec_text_string(&text));
-    exec_text_release(&text);
+        text_string(&text));
+    text_release(&text);
 }
 
 #define WITH_JOB(test) cmocka_unit_test_setup_teardown(test, job_make, job_drop)

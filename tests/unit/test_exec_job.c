@@ -224,7 +224,7 @@ an_abort_gives_its_code_whatever_else_fails(void **state)
     assert_int_equal(0, on_rank(&story, EXEC_EVENT_ABORT, 3,
                                 (struct exec_event){.code = 7, .text = "said"}));
     assert_int_equal(SIGTERM, story.actions.signal);
-    assert_string_equal("said", exec_text_string(&story.job.first.text));
+    assert_string_equal("said", text_string(&story.job.first.text));
     exited(&story, 0, 1, CPI_RANK_JOINED);
     exited(&story, 3, 0, CPI_RANK_JOINED);
     killed(&story, 1, SIGTERM);

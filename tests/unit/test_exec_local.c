@@ -21,11 +21,11 @@
 static void
 hosts_expect(int expected, const char *list)
 {
-    struct exec_text error = {0};
+    struct text error = {0};
 
     assert_int_equal(expected, exec_hosts_check_list("--host", list, "node1.example.org", &error));
     assert_int_equal(expected != 0, error.used > 0);
-    exec_text_release(&error);
+    text_release(&error);
 }
 
 static void
@@ -44,15 +44,15 @@ names_of_this_machine_are_hosts_to_run_on(void **state)
 static void
 a_hostfile_has_a_host_on_each_line(void **state)
 {
-    struct exec_text error = {0};
+    struct text error = {0};
 
     (void)state;
     assert_int_equal(
         0, exec_hosts_check_file("f", "# all\n\n localhost slots=4\nnode1#x\n", "node1", &error));
     assert_int_equal(0, exec_hosts_check_file("f", "", "node1", &error));
     assert_int_equal(-1, exec_hosts_check_file("f", "localhost\nfar away", "node1", &error));
-    assert_non_null(strstr(exec_text_string(&error), "f: host far"));
-    exec_text_release(&error);
+    assert_non_null(strstr(text_string(&error), "f: host far"));
+    text_release(&error);
 }
 
 /* --- control groups --- */
@@ -159,7 +159,7 @@ program_expect(const char *name, int code, const char *found)
     char *environment[] = {variable, "HOME=/", NULL}, *argv[] = {(char *)name, NULL};
     struct exec_program program = {.argv = argv, .directory = place};
     struct exec_image image;
-    struct exec_text notes = {0}, error = {0};
+    struct text notes = {0}, error = {0};
 
     snprintf(variable, sizeof(variable), "PATH=/nowhere:%s/bin", place);
     snprintf(path, sizeof(path), "%s/%s", place, found);
@@ -167,10 +167,10 @@ program_expect(const char *name, int code, const char *found)
     if (code == 0)
         assert_string_equal(path, image.path);
     else
-        assert_non_null(strstr(exec_text_string(&error), "no rank was started"));
+        assert_non_null(strstr(text_string(&error), "no rank was started"));
     exec_image_release(&image);
-    exec_text_release(&notes);
-    exec_text_release(&error);
+    text_release(&notes);
+    text_release(&error);
 }
 
 static void
@@ -197,7 +197,7 @@ the_environment_is_the_launchers_and_what_x_adds(void **state)
     const char *exports[] = {"A=new", "C=c=d", "B", "ABSENT"};
     struct exec_program program = {.argv = argv, .exports = exports, .exports_count = 4};
     struct exec_image image;
-    struct exec_text notes = {0}, error = {0};
+    struct text notes = {0}, error = {0};
 
     (void)state;
     assert_int_equal(0, exec_image_init(&image, &program, environment, &notes, &error));
@@ -206,9 +206,9 @@ the_environment_is_the_launchers_and_what_x_adds(void **state)
     assert_string_equal("b", exec_environment_get(image.env, "B"));
     assert_string_equal("c=d", exec_environment_get(image.env, "C"));
     assert_null(exec_environment_get(image.env, "ABSENT"));
-    assert_non_null(strstr(exec_text_string(&notes), "-x ABSENT"));
+    assert_non_null(strstr(text_string(&notes), "-x ABSENT"));
     exec_image_release(&image);
-    exec_text_release(&notes);
+    text_release(&notes);
 }
 
 int

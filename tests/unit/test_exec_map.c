@@ -27,28 +27,28 @@ static void
 map_expect(const struct exec_options *options, uint32_t cores, const char *expected)
 {
     struct exec_map map;
-    struct exec_text error = {0}, seen = {0};
+    struct text error = {0}, seen = {0};
 
     assert_int_equal(0, exec_map_init(&map, options, cores, &error));
     for (uint32_t i = 0; i < map.ranks; i++)
-        exec_text_print(&seen, "%u", map.places[i].peer);
-    assert_string_equal(expected, exec_text_string(&seen));
+        text_print(&seen, "%u", map.places[i].peer);
+    assert_string_equal(expected, text_string(&seen));
     exec_map_release(&map);
-    exec_text_release(&seen);
-    exec_text_release(&error);
+    text_release(&seen);
+    text_release(&error);
 }
 
 static void
 map_refuse(const struct exec_options *options, const char *word)
 {
     struct exec_map map;
-    struct exec_text error = {0};
+    struct text error = {0};
 
     assert_int_equal(-1, exec_map_init(&map, options, 2, &error));
-    if (strstr(exec_text_string(&error), word) == NULL)
-        fail_msg("\"%s\" lacks \"%s\"", exec_text_string(&error), word);
+    if (strstr(text_string(&error), word) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", text_string(&error), word);
     exec_map_release(&map);
-    exec_text_release(&error);
+    text_release(&error);
 }
 
 static void
@@ -118,7 +118,7 @@ programs_follow_each_other(void **state)
     struct exec_program programs[] = {{.ranks = 1}, {.ranks = 3}};
     struct exec_options options;
     struct exec_map map;
-    struct exec_text error = {0};
+    struct text error = {0};
 
     (void)state;
     options_make(&options, programs, 2, NULL, 2);
@@ -174,7 +174,7 @@ any_number_on_any_pool_is_placed_whole(void **state)
             weights[i] = 1 + i * 7 % 5;
         for (program.ranks = 1; program.ranks < 60; program.ranks++) {
             struct exec_map map;
-            struct exec_text error = {0};
+            struct text error = {0};
             options_make(&options, &program, 1, weights, peers);
             options.map_by = program.ranks % 2 ? EXEC_MAP_BY_NODE : EXEC_MAP_BY_SLOT;
             assert_int_equal(0, exec_map_init(&map, &options, 4, &error));

@@ -18,7 +18,7 @@ static char *no_environment[] = {NULL};
 /* What a parse gave; options borrow the words, so those stay here. */
 struct parsed {
     struct exec_options options;
-    struct exec_text error;
+    struct text error;
     char line[512];
     char *words[WORDS_MAX];
     int result;
@@ -49,7 +49,7 @@ static void
 release(struct parsed *parsed)
 {
     exec_options_release(&parsed->options);
-    exec_text_release(&parsed->error);
+    text_release(&parsed->error);
 }
 
 static void
@@ -59,8 +59,8 @@ refused(const char *line, const char *word)
 
     parse(&parsed, line);
     assert_int_equal(-1, parsed.result);
-    if (strstr(exec_text_string(&parsed.error), word) == NULL)
-        fail_msg("%s: \"%s\" lacks \"%s\"", line, exec_text_string(&parsed.error), word);
+    if (strstr(text_string(&parsed.error), word) == NULL)
+        fail_msg("%s: \"%s\" lacks \"%s\"", line, text_string(&parsed.error), word);
     release(&parsed);
 }
 
@@ -172,7 +172,7 @@ what_mpirun_takes_and_we_do_anyway_is_accepted(void **state)
           "cpexec --mca btl tcp,self --mca a b --bind-to core --use-hwthread-cpus -np 2 a");
     assert_int_equal(0, parsed.result);
     assert_string_equal("--mca, --bind-to, --use-hwthread-cpus",
-                        exec_text_string(&parsed.options.ignored));
+                        text_string(&parsed.options.ignored));
     assert_string_equal("a", parsed.options.programs[0].argv[0]);
     release(&parsed);
 }
@@ -216,7 +216,7 @@ the_environment_sets_a_default_that_the_command_line_overrides(void **state)
     release(&parsed);
     parse_with(&parsed, "cpexec a", wrong);
     assert_int_equal(-1, parsed.result);
-    assert_non_null(strstr(exec_text_string(&parsed.error), "MPIEXEC_TIMEOUT soon"));
+    assert_non_null(strstr(text_string(&parsed.error), "MPIEXEC_TIMEOUT soon"));
     release(&parsed);
 }
 
@@ -256,7 +256,7 @@ what_is_wrong_is_named(void **state)
 static void
 help_fits_on_a_screen_and_names_what_has_help(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
     size_t lines = 0, longest = 0;
 
     (void)state;
@@ -269,26 +269,26 @@ help_fits_on_a_screen_and_names_what_has_help(void **state)
     assert_in_range(lines, 10, 24);
     assert_in_range(longest, 40, 80);
     assert_non_null(strstr(text.bytes, "--output-filename DIR"));
-    exec_text_release(&text);
+    text_release(&text);
 }
 
 static void
 remember_names(void *arg, const char *names, const char *argument, const char *initial,
                const char *environment, const char *help)
 {
-    struct exec_text *all = arg;
+    struct text *all = arg;
 
     (void)argument;
     (void)initial;
     (void)environment;
     (void)help;
-    exec_text_print(all, "%s ", names);
+    text_print(all, "%s ", names);
 }
 
 static void
 no_name_is_declared_twice(void **state)
 {
-    struct exec_text all = {0};
+    struct text all = {0};
     char *rest, *word, *seen[256];
     size_t count = 0;
 
@@ -302,7 +302,7 @@ no_name_is_declared_twice(void **state)
         assert_true(count < 256);
     }
     assert_true(count > 20);
-    exec_text_release(&all);
+    text_release(&all);
 }
 
 int

@@ -333,14 +333,14 @@ json_wraps_each_piece(void **state)
 static void
 a_prompt_and_a_result(struct sheet *sheet)
 {
-    struct exec_text line = {0};
+    struct text line = {0};
 
     says(sheet, 0, 1, "prompt: ");
     while (sheet->output.holding)
         uv_run(&sheet->loop, UV_RUN_ONCE);
-    exec_text_add_string(&line, "[1] best: 7\n");
+    text_add_string(&line, "[1] best: 7\n");
     exec_output_say(&sheet->output, false, &line);
-    exec_text_release(&line);
+    text_release(&line);
 }
 
 static void

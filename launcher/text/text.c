@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "exec/text.h"
+#include "text/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,43 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *
-memory_or_end(void *memory)
-{
-    if (memory == NULL) {
-        fputs("cpexec: out of memory; the job is ended\n", stderr);
-        exit(1);
-    }
-    return memory;
-}
-
-void *
-exec_memory_new(size_t count, size_t bytes)
-{
-    return memory_or_end(calloc(count ? count : 1, bytes));
-}
-
-void *
-exec_memory_grow(void *old, size_t count, size_t bytes)
-{
-    return memory_or_end(reallocarray(old, count ? count : 1, bytes));
-}
-
-char *
-exec_memory_copy_text(const char *text)
-{
-    return memory_or_end(strdup(text));
-}
+#include "text/memory.h"
 
 void
-exec_text_release(struct exec_text *text)
+text_release(struct text *text)
 {
     free(text->bytes);
     memset(text, 0, sizeof(*text));
 }
 
 void
-exec_text_clear(struct exec_text *text)
+text_clear(struct text *text)
 {
     text->used = 0;
     if (text->bytes != NULL)
@@ -52,7 +26,7 @@ exec_text_clear(struct exec_text *text)
 }
 
 static void
-text_reserve(struct exec_text *text, size_t more)
+text_reserve(struct text *text, size_t more)
 {
     size_t capacity = text->capacity ? text->capacity : 256;
 
@@ -60,12 +34,12 @@ text_reserve(struct exec_text *text, size_t more)
         return;
     while (capacity - text->used <= more)
         capacity *= 2;
-    text->bytes = exec_memory_grow(text->bytes, capacity, 1);
+    text->bytes = memory_grow(text->bytes, capacity, 1);
     text->capacity = capacity;
 }
 
 void
-exec_text_add(struct exec_text *text, const void *bytes, size_t count)
+text_add(struct text *text, const void *bytes, size_t count)
 {
     if (count == 0)
         return;
@@ -76,13 +50,13 @@ exec_text_add(struct exec_text *text, const void *bytes, size_t count)
 }
 
 void
-exec_text_add_string(struct exec_text *text, const char *string)
+text_add_string(struct text *text, const char *string)
 {
-    exec_text_add(text, string, strlen(string));
+    text_add(text, string, strlen(string));
 }
 
 void
-exec_text_print(struct exec_text *text, const char *format, ...)
+text_print(struct text *text, const char *format, ...)
 {
     va_list arguments;
     int count;
@@ -99,7 +73,7 @@ exec_text_print(struct exec_text *text, const char *format, ...)
 }
 
 void
-exec_text_drop(struct exec_text *text, size_t count)
+text_drop(struct text *text, size_t count)
 {
     assert(count <= text->used);
     text->used -= count;
@@ -110,13 +84,13 @@ exec_text_drop(struct exec_text *text, size_t count)
 }
 
 const char *
-exec_text_string(const struct exec_text *text)
+text_string(const struct text *text)
 {
     return text->bytes != NULL ? text->bytes : "";
 }
 
 const char *
-exec_text_write_error(int number)
+text_write_error(int number)
 {
     return number == EBADF ? "it was closed" : strerror(number);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "exec/json.h"
+#include "text/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 
 /* Overlong forms, surrogates and values above U+10FFFF are none. Ranges: Unicode 15, table 3-7. */
 size_t
-exec_utf8_length(const void *start, size_t count)
+text_utf8_length(const void *start, size_t count)
 {
     const unsigned char *bytes = start;
     unsigned char low = 0x80, high = 0xbf;
@@ -36,12 +36,12 @@ exec_utf8_length(const void *start, size_t count)
 }
 
 bool
-exec_utf8_is_valid(const void *bytes, size_t count)
+text_utf8_is_valid(const void *bytes, size_t count)
 {
     const unsigned char *at = bytes;
 
     for (size_t i = 0, length; i < count; i += length) {
-        length = exec_utf8_length(at + i, count - i);
+        length = text_utf8_length(at + i, count - i);
         if (length == 0)
             return false;
     }
@@ -49,87 +49,87 @@ exec_utf8_is_valid(const void *bytes, size_t count)
 }
 
 static void
-name_add(struct exec_text *text, const char *name)
+name_add(struct text *text, const char *name)
 {
     if (text->used > 0 && strchr("{[\n", text->bytes[text->used - 1]) == NULL)
-        exec_text_add_string(text, ",");
+        text_add_string(text, ",");
     if (name != NULL)
-        exec_text_print(text, "\"%s\":", name);
+        text_print(text, "\"%s\":", name);
 }
 
 void
-exec_json_open(struct exec_text *text, const char *name, char bracket)
+json_open(struct text *text, const char *name, char bracket)
 {
     name_add(text, name);
-    exec_text_add(text, &bracket, 1);
+    text_add(text, &bracket, 1);
 }
 
 void
-exec_json_close(struct exec_text *text, char bracket)
+json_close(struct text *text, char bracket)
 {
-    exec_text_add(text, &bracket, 1);
+    text_add(text, &bracket, 1);
 }
 
 void
-exec_json_number(struct exec_text *text, const char *name, uint64_t value)
+json_number(struct text *text, const char *name, uint64_t value)
 {
     name_add(text, name);
-    exec_text_print(text, "%" PRIu64, value);
+    text_print(text, "%" PRIu64, value);
 }
 
 void
-exec_json_decimal(struct exec_text *text, const char *name, double value, int digits)
+json_decimal(struct text *text, const char *name, double value, int digits)
 {
     name_add(text, name);
     if (isfinite(value))
-        exec_text_print(text, "%.*f", digits, value);
+        text_print(text, "%.*f", digits, value);
     else
-        exec_text_add_string(text, "null");
+        text_add_string(text, "null");
 }
 
 void
-exec_json_bool(struct exec_text *text, const char *name, bool value)
+json_bool(struct text *text, const char *name, bool value)
 {
     name_add(text, name);
-    exec_text_add_string(text, value ? "true" : "false");
+    text_add_string(text, value ? "true" : "false");
 }
 
 void
-exec_json_null(struct exec_text *text, const char *name)
+json_null(struct text *text, const char *name)
 {
     name_add(text, name);
-    exec_text_add_string(text, "null");
+    text_add_string(text, "null");
 }
 
 static void
-character_add(struct exec_text *text, const unsigned char *at, size_t length)
+character_add(struct text *text, const unsigned char *at, size_t length)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     const char *special = length == 1 && at[0] != 0 ? strchr(from, at[0]) : NULL;
 
     if (length == 0)
-        exec_text_add_string(text, "\xef\xbf\xbd");
+        text_add_string(text, "\xef\xbf\xbd");
     else if (special != NULL)
-        exec_text_print(text, "\\%c", to[special - from]);
+        text_print(text, "\\%c", to[special - from]);
     else if (at[0] < 0x20 || at[0] == 0x7f)
-        exec_text_print(text, "\\u%04x", at[0]);
+        text_print(text, "\\u%04x", at[0]);
     else
-        exec_text_add(text, at, length);
+        text_add(text, at, length);
 }
 
 static void
-quoted_add(struct exec_text *text, const unsigned char *at, size_t count)
+quoted_add(struct text *text, const unsigned char *at, size_t count)
 {
-    exec_text_add_string(text, "\"");
+    text_add_string(text, "\"");
     for (size_t i = 0, length; i < count; i += length ? length : 1) {
-        length = exec_utf8_length(at + i, count - i);
+        length = text_utf8_length(at + i, count - i);
         character_add(text, at + i, length);
     }
-    exec_text_add_string(text, "\"");
+    text_add_string(text, "\"");
 }
 
 void
-exec_json_string(struct exec_text *text, const char *name, const char *string)
+json_string(struct text *text, const char *name, const char *string)
 {
     name_add(text, name);
     quoted_add(text, (const unsigned char *)string, strlen(string));
@@ -137,7 +137,7 @@ exec_json_string(struct exec_text *text, const char *name, const char *string)
 
 /* RFC 4648, section 4. */
 static void
-base64_add(struct exec_text *text, const unsigned char *at, size_t count)
+base64_add(struct text *text, const unsigned char *at, size_t count)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -151,20 +151,20 @@ base64_add(struct exec_text *text, const unsigned char *at, size_t count)
         four[1] = digits[group >> 12 & 63];
         four[2] = i + 1 < count ? digits[group >> 6 & 63] : '=';
         four[3] = i + 2 < count ? digits[group & 63] : '=';
-        exec_text_add(text, four, sizeof(four));
+        text_add(text, four, sizeof(four));
     }
 }
 
 void
-exec_json_bytes(struct exec_text *text, const void *bytes, size_t count, bool is_text)
+json_bytes(struct text *text, const void *bytes, size_t count, bool is_text)
 {
-    if (is_text && exec_utf8_is_valid(bytes, count)) {
+    if (is_text && text_utf8_is_valid(bytes, count)) {
         name_add(text, "text");
         quoted_add(text, bytes, count);
         return;
     }
     name_add(text, "base64");
-    exec_text_add_string(text, "\"");
+    text_add_string(text, "\"");
     base64_add(text, bytes, count);
-    exec_text_add_string(text, "\"");
+    text_add_string(text, "\"");
 }

@@ -14,35 +14,35 @@
 #include <unistd.h>
 
 #include "exec/events.h"
-#include "exec/json.h"
+#include "text/json.h"
 
 static void
-expect(struct exec_text *text, const char *expected)
+expect(struct text *text, const char *expected)
 {
-    assert_string_equal(expected, exec_text_string(text));
-    exec_text_release(text);
+    assert_string_equal(expected, text_string(text));
+    text_release(text);
 }
 
 static void
 commas_stand_between_members_only(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
     for (int line = 0; line < 2; line++) {
-        exec_json_open(&text, NULL, '{');
-        exec_json_number(&text, "n", UINT64_MAX);
-        exec_json_open(&text, "list", '[');
-        exec_json_open(&text, NULL, '{');
-        exec_json_close(&text, '}');
-        exec_json_string(&text, NULL, "a");
-        exec_json_close(&text, ']');
-        exec_json_bool(&text, "yes", true);
-        exec_json_null(&text, "nothing");
-        exec_json_decimal(&text, "d", 1.5, 3);
-        exec_json_decimal(&text, "inf", (double)INFINITY, 3);
-        exec_json_close(&text, '}');
-        exec_text_add_string(&text, "\n");
+        json_open(&text, NULL, '{');
+        json_number(&text, "n", UINT64_MAX);
+        json_open(&text, "list", '[');
+        json_open(&text, NULL, '{');
+        json_close(&text, '}');
+        json_string(&text, NULL, "a");
+        json_close(&text, ']');
+        json_bool(&text, "yes", true);
+        json_null(&text, "nothing");
+        json_decimal(&text, "d", 1.5, 3);
+        json_decimal(&text, "inf", (double)INFINITY, 3);
+        json_close(&text, '}');
+        text_add_string(&text, "\n");
     }
 #define LINE                                                                                       \
     "{\"n\":18446744073709551615,\"list\":[{},\"a\"],\"yes\":true,\"nothing\":null,\"d\":1.500,"   \
@@ -53,12 +53,12 @@ commas_stand_between_members_only(void **state)
 static void
 strings_are_escaped(void **state)
 {
-    struct exec_text text = {0};
+    struct text text = {0};
 
     (void)state;
-    exec_json_string(&text, NULL, "a\"b\\c\n\t\r\b\f\x01\x7f/\xc3\xa9");
+    json_string(&text, NULL, "a\"b\\c\n\t\r\b\f\x01\x7f/\xc3\xa9");
     expect(&text, "\"a\\\"b\\\\c\\n\\t\\r\\b\\f\\u0001\\u007f/\xc3\xa9\"");
-    exec_json_string(&text, NULL, "\xff<\xc3");
+    json_string(&text, NULL, "\xff<\xc3");
     expect(&text, "\"\xef\xbf\xbd<\xef\xbf\xbd\"");
 }
 
@@ -88,9 +88,9 @@ utf8_is_told_from_what_only_looks_like_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        assert_true(exec_utf8_is_valid(good[i], strlen(good[i])));
+        assert_true(text_utf8_is_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(exec_utf8_is_valid(bad[i], strlen(bad[i])));
+        assert_false(text_utf8_is_valid(bad[i], strlen(bad[i])));
 }
 
 /* The examples of RFC 4648, section 10. */
@@ -99,18 +99,18 @@ bytes_that_are_no_text_go_as_base64(void **state)
 {
     static const char *const coded[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=",
                                         "Zm9vYmFy"};
-    struct exec_text text = {0}, expected = {0};
+    struct text text = {0}, expected = {0};
 
     (void)state;
     for (size_t i = 0; i <= 6; i++) {
-        exec_json_bytes(&text, "foobar", i, false);
-        exec_text_print(&expected, "\"base64\":\"%s\"", coded[i]);
+        json_bytes(&text, "foobar", i, false);
+        text_print(&expected, "\"base64\":\"%s\"", coded[i]);
         expect(&text, expected.bytes);
-        exec_text_release(&expected);
+        text_release(&expected);
     }
-    exec_json_bytes(&text, "\xff\x00", 2, true);
+    json_bytes(&text, "\xff\x00", 2, true);
     expect(&text, "\"base64\":\"/wA=\"");
-    exec_json_bytes(&text, "a\0b", 3, true);
+    json_bytes(&text, "a\0b", 3, true);
     expect(&text, "\"text\":\"a\\u0000b\"");
 }
 
@@ -118,14 +118,14 @@ static void
 events_are_taken_once_and_shown(void **state)
 {
     struct exec_events events;
-    struct exec_text text = {0}, error = {0};
+    struct text text = {0}, error = {0};
     struct exec_emitted best = {
         .rank = 1, .sequence = 1, .topic = "best", .bytes = "75\n42", .count = 5, .is_text = true};
 
     (void)state;
     assert_int_equal(0, exec_events_init(&events, 2, NULL, false, &error));
     assert_true(exec_events_take(&events, &best, &text));
-    assert_string_equal("[1] best: 75", exec_text_string(&events.latest));
+    assert_string_equal("[1] best: 75", text_string(&events.latest));
     expect(&text, "[1] best: 75\n[1] best: 42\n");
     assert_false(exec_events_take(&events, &best, &text));
     assert_int_equal(0, text.used);
@@ -141,7 +141,7 @@ events_are_taken_once_and_shown(void **state)
     best.sequence = 3;
     assert_true(exec_events_take(&events, &best, &text));
     expect(&text, "[0] best: 3 bytes\n");
-    exec_text_release(&text);
+    text_release(&text);
     exec_events_release(&events);
 }
 
@@ -150,7 +150,7 @@ events_go_to_the_file_when_there_is_one(void **state)
 {
     char path[] = "/tmp/test_exec_json.XXXXXX", content[256];
     struct exec_events events;
-    struct exec_text text = {0}, error = {0};
+    struct text text = {0}, error = {0};
     struct exec_emitted emitted = {.rank = 0,
                                    .sequence = 9,
                                    .topic = "t",
@@ -181,7 +181,7 @@ static void
 a_full_disk_is_told_once(void **state)
 {
     struct exec_events events;
-    struct exec_text text = {0}, error = {0};
+    struct text text = {0}, error = {0};
     struct exec_emitted emitted = {.topic = "t", .bytes = "v", .count = 1, .sequence = 1};
 
     (void)state;
@@ -193,9 +193,9 @@ a_full_disk_is_told_once(void **state)
     assert_int_equal(0, exec_events_flush(&events));
     exec_events_release(&events);
     assert_int_equal(-1, exec_events_init(&events, 1, "/nowhere/file", false, &error));
-    assert_non_null(strstr(exec_text_string(&error), "/nowhere/file"));
+    assert_non_null(strstr(text_string(&error), "/nowhere/file"));
     exec_events_release(&events);
-    exec_text_release(&error);
+    text_release(&error);
 }
 
 int

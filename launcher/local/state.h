@@ -7,7 +7,7 @@
  * which the programs of its machine speak with its daemon.
  *
  *     identity.key identity.crt   who it is
- *     pool/                       the pool's authority, its revocations; on the founder also its key
+ *     pool/                       the authority, its revocations; on the founder also its key
  *     policy.conf                 the owner's word
  *     peers                       addresses of peers met, for the next start
  *     history.db                  what ran here

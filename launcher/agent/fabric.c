@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/fabric_address.h"
 #include "agent/fabric_state.h"
+#include "control/address.h"
 #include "plat/plat.h"
 
 #define LISTEN_DEFAULT      "127.0.0.1"
@@ -60,7 +60,7 @@ listen_address_set(struct fabric *fabric, const char *listen, struct sockaddr_st
     const char *format = strchr(listen, ':') ? "[%s]:0" : "%s:0";
     int length = snprintf(fabric->address, sizeof(fabric->address), format, listen);
 
-    if (length < (int)sizeof(fabric->address) && fabric_address_parse(fabric->address, address) &&
+    if (length < (int)sizeof(fabric->address) && control_address_parse(fabric->address, address) &&
         !address_is_wildcard(address))
         return CPMP_OK;
     snprintf(why, FABRIC_WHY_MAX, "cannot open the fabric at '%.100s': not an address that other "
@@ -152,22 +152,60 @@ buffers_open(struct fabric *fabric, const char **step)
     return 0;
 }
 
-static int
-listener_open(struct fabric *fabric, const char **step)
+static void
+info_set_port(struct fi_info *info, uint32_t port)
 {
-    struct sockaddr_storage address;
-    size_t bytes = sizeof(address);
+    struct sockaddr *address = info->src_addr;
+
+    if (address->sa_family == AF_INET)
+        ((struct sockaddr_in *)info->src_addr)->sin_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in6 *)info->src_addr)->sin6_port = htons((uint16_t)port);
+}
+
+static int
+listener_try(struct fabric *fabric, uint32_t port, const char **step)
+{
     int result;
 
+    info_set_port(fabric->info, port);
     *step = "fi_passive_ep";
     result = fi_passive_ep(fabric->fabric, fabric->info, &fabric->pep, NULL);
     if (result != 0)
         return result;
     *step = "fi_pep_bind";
-    if ((result = fi_pep_bind(fabric->pep, &fabric->eq->fid, 0)) != 0)
-        return result;
-    *step = "fi_listen";
-    if ((result = fi_listen(fabric->pep)) != 0)
+    if ((result = fi_pep_bind(fabric->pep, &fabric->eq->fid, 0)) == 0) {
+        *step = "fi_listen";
+        result = fi_listen(fabric->pep);
+    }
+    if (result != 0) {
+        fi_close(&fabric->pep->fid);
+        fabric->pep = NULL;
+    }
+    return result;
+}
+
+/* A free port of those allowed. Agents that start together begin at different ones. */
+static int
+listener_bind(struct fabric *fabric, const struct fabric_config *config, const char **step)
+{
+    uint32_t count = config->port_first > 0 ? config->port_last - config->port_first + 1u : 1u;
+    uint32_t start = (uint32_t)(fabric->attempt / 1000) % count;
+    int result = -FI_EADDRINUSE;
+
+    for (uint32_t i = 0; i < count && result == -FI_EADDRINUSE; i++)
+        result = listener_try(fabric, config->port_first + (start + i) % count, step);
+    return result;
+}
+
+static int
+listener_open(struct fabric *fabric, const struct fabric_config *config, const char **step)
+{
+    struct sockaddr_storage address;
+    size_t bytes = sizeof(address);
+    int result = listener_bind(fabric, config, step);
+
+    if (result != 0)
         return result;
     *step = "fi_getname";
     if ((result = fi_getname(&fabric->pep->fid, &address, &bytes)) != 0)
@@ -175,7 +213,7 @@ listener_open(struct fabric *fabric, const char **step)
     uint64_t patience_us = fabric->patience_us < DOOR_PATIENCE_US ? fabric->patience_us
                                                                   : DOOR_PATIENCE_US;
     door_init(&fabric->door, (struct sockaddr *)&address, (socklen_t)bytes, patience_us);
-    fabric_address_print((struct sockaddr *)&address, fabric->address);
+    control_address_print((struct sockaddr *)&address, fabric->address);
     return 0;
 }
 
@@ -193,8 +231,9 @@ links_open(struct fabric *fabric)
 }
 
 static int
-fabric_start(struct fabric *fabric, const char *listen, char *why)
+fabric_start(struct fabric *fabric, const struct fabric_config *config, char *why)
 {
+    const char *listen = config->listen && config->listen[0] ? config->listen : LISTEN_DEFAULT;
     struct door_snapshot snapshot;
     struct fabric_signals signals;
     struct sockaddr_storage address;
@@ -213,7 +252,7 @@ fabric_start(struct fabric *fabric, const char *listen, char *why)
     if (result == 0)
         result = buffers_open(fabric, &step);
     if (result == 0)
-        result = listener_open(fabric, &step);
+        result = listener_open(fabric, config, &step);
     door_snapshot_unpace(&snapshot);
     door_snapshot_seal(&snapshot);
     return result == 0 ? CPMP_OK : open_failed(fabric, step, result, why);
@@ -232,9 +271,9 @@ int
 fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *why)
 {
     const struct fabric_library *library = fabric_library_get(why, FABRIC_WHY_MAX);
-    const char *listen = config->listen && config->listen[0] ? config->listen : LISTEN_DEFAULT;
 
     assert(config->peers >= 2 && config->peer < config->peers);
+    assert(config->port_first <= config->port_last);
     if (library == NULL)
         return CPMP_ENOSUP;
     struct fabric *fabric = calloc(1, sizeof(*fabric));
@@ -253,7 +292,7 @@ fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *
     memcpy(fabric->key, config->key, CPI_KEY_BYTES);
     int error = links_open(fabric);
     if (error == CPMP_OK)
-        error = fabric_start(fabric, listen, why);
+        error = fabric_start(fabric, config, why);
     else
         snprintf(why, FABRIC_WHY_MAX, "cannot open the fabric: out of memory");
     if (error != CPMP_OK) {

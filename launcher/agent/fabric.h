@@ -58,6 +58,7 @@ struct fabric_events {
 
 struct fabric_config {
     const char *listen;       /* numeric address, no wildcard; NULL or "": 127.0.0.1 */
+    uint16_t port_first, port_last;  /* it listens on one of these; 0, 0: on any */
     uint64_t job;
     const uint8_t *key;       /* CPI_KEY_BYTES; copied */
     uint32_t peer, peers;     /* this agent's index, of so many (2 or more) */

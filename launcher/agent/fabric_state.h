@@ -24,10 +24,10 @@
 #include <rdma/fi_eq.h>
 
 #include "agent/fabric.h"
-#include "agent/fabric_address.h"
 #include "agent/fabric_door.h"
 #include "agent/fabric_hello.h"
 #include "agent/fabric_library.h"
+#include "control/address.h"
 
 enum link_state {
     LINK_IDLE, LINK_CONNECTING, LINK_RETRY, LINK_EXPECTED, LINK_GREETED, LINK_UP, LINK_LOST
@@ -47,7 +47,7 @@ struct fabric_link {
     uint64_t incarnation, attempt;   /* the highest that the peer has shown */
     struct cpi_hello hello;          /* CONNECTING: the one sent */
     struct sockaddr_storage address;
-    char address_text[FABRIC_ADDRESS_MAX];
+    char address_text[CONTROL_ADDRESS_MAX];
 };
 
 /* A posted receive. `bytes` lies so that the frames behind the header start on 64 bytes. */
@@ -81,7 +81,7 @@ struct fabric {
     struct fabric_link *links;      /* [peers] */
     struct fabric_buffer *buffers;  /* [buffer_count] */
     char *memory;                   /* of all buffers */
-    char address[FABRIC_ADDRESS_MAX];
+    char address[CONTROL_ADDRESS_MAX];
 };
 
 /* --- fabric_link.c --- */

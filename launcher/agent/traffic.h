@@ -10,10 +10,10 @@
 #include <uv.h>
 
 #include "agent/fabric.h"
-#include "agent/fabric_address.h"
 #include "agent/job.h"
 #include "agent/router.h"
 #include "agent/services.h"
+#include "control/address.h"
 #include "control/stream.h"
 
 struct traffic {

@@ -187,6 +187,59 @@ batches_under_way_come_back_when_the_peer_is_lost(void **state)
     peer_expect_success(first);
 }
 
+/* Two free ports that are neighbours. */
+static uint16_t
+ports_find(void)
+{
+    for (uint16_t port = 20000; port < 60000; port += 2) {
+        int fds[2], good = 0;
+        for (int i = 0; i < 2; i++) {
+            struct sockaddr_in address = {.sin_family = AF_INET,
+                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                          .sin_port = htons((uint16_t)(port + i))};
+            fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+            good += bind(fds[i], (struct sockaddr *)&address, sizeof(address)) == 0;
+        }
+        close(fds[0]);
+        close(fds[1]);
+        if (good == 2)
+            return port;
+    }
+    return 0;
+}
+
+static void
+listens_in_a_range(const struct peer_options *options)
+{
+    uint16_t first = ports_find();
+    uint8_t key[CPI_KEY_BYTES] = {1};
+    struct fabric_config config = {.port_first = first, .port_last = (uint16_t)(first + 1),
+                                   .job = 1, .key = key, .peers = 2};
+    struct fabric *fabrics[3];
+    char why[FABRIC_WHY_MAX] = "", texts[2][CONTROL_ADDRESS_MAX];
+
+    (void)options;
+    AGENTS_REQUIRE(first > 0);
+    for (int i = 0; i < 2; i++) {
+        AGENTS_REQUIRE(fabric_open(&fabrics[i], &config, why) == CPMP_OK);
+        snprintf(texts[i], sizeof(texts[i]), "127.0.0.1:%u", first + i);
+    }
+    bool in_order = strcmp(fabric_address(fabrics[0]), texts[0]) == 0;
+    AGENTS_REQUIRE(strcmp(fabric_address(fabrics[0]), texts[!in_order]) == 0);
+    AGENTS_REQUIRE(strcmp(fabric_address(fabrics[1]), texts[in_order]) == 0);
+    AGENTS_REQUIRE(fabric_open(&fabrics[2], &config, why) == CPMP_ESYS);
+    AGENTS_REQUIRE(strstr(why, "already in use") != NULL);
+    fabric_close(fabrics[0]);
+    fabric_close(fabrics[1]);
+}
+
+static void
+it_listens_on_the_ports_it_is_given(void **state)
+{
+    (void)state;
+    peer_expect_success(peer_start(listens_in_a_range, (struct peer_options){.index = 0}));
+}
+
 static void
 finds_nobody(const struct peer_options *options)
 {
@@ -194,11 +247,11 @@ finds_nobody(const struct peer_options *options)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof(address);
-    char text[FABRIC_ADDRESS_MAX];
+    char text[CONTROL_ADDRESS_MAX];
 
     AGENTS_REQUIRE(bind(fd, (struct sockaddr *)&address, bytes) == 0);  /* no listen: refused */
     AGENTS_REQUIRE(getsockname(fd, (struct sockaddr *)&address, &bytes) == 0);
-    AGENTS_REQUIRE(fabric_address_print((struct sockaddr *)&address, text));
+    AGENTS_REQUIRE(control_address_print((struct sockaddr *)&address, text));
     peer_open(&self, options);
     AGENTS_REQUIRE(fabric_connect(self.fabric, 1, text) == CPMP_OK);
     AGENTS_REQUIRE(fabric_connect(self.fabric, 1, text) == CPMP_EEXIST);
@@ -438,6 +491,7 @@ main(void)
         TEST(batches_arrive_whole_and_in_order),
         TEST(a_killed_peer_is_lost),
         TEST(batches_under_way_come_back_when_the_peer_is_lost),
+        TEST(it_listens_on_the_ports_it_is_given),
         TEST(a_dead_address_is_refused),
         TEST(a_peer_that_never_comes_is_lost),
         TEST(a_missing_batch_ends_the_connection),

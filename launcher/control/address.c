@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/fabric_address.h"
+#include "control/address.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 
 bool
-fabric_address_parse(const char *text, struct sockaddr_storage *address)
+control_address_parse(const char *text, struct sockaddr_storage *address)
 {
     const char *colon = strrchr(text, ':');
-    char host[FABRIC_ADDRESS_MAX];
+    char host[CONTROL_ADDRESS_MAX];
     char *end;
 
     if (colon == NULL || (size_t)(colon - text) >= sizeof(host))
@@ -43,7 +43,7 @@ fabric_address_parse(const char *text, struct sockaddr_storage *address)
 }
 
 bool
-fabric_address_print(const struct sockaddr *address, char text[FABRIC_ADDRESS_MAX])
+control_address_print(const struct sockaddr *address, char text[CONTROL_ADDRESS_MAX])
 {
     char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "";
 
@@ -51,7 +51,7 @@ fabric_address_print(const struct sockaddr *address, char text[FABRIC_ADDRESS_MA
         const struct sockaddr_in *inet = (const struct sockaddr_in *)address;
         if (inet_ntop(AF_INET, &inet->sin_addr, host, sizeof(host)) == NULL)
             return false;
-        snprintf(text, FABRIC_ADDRESS_MAX, "%s:%u", host, ntohs(inet->sin_port));
+        snprintf(text, CONTROL_ADDRESS_MAX, "%s:%u", host, ntohs(inet->sin_port));
         return true;
     }
     const struct sockaddr_in6 *inet6 = (const struct sockaddr_in6 *)address;
@@ -60,6 +60,6 @@ fabric_address_print(const struct sockaddr *address, char text[FABRIC_ADDRESS_MA
         return false;
     if (inet6->sin6_scope_id != 0 && if_indextoname(inet6->sin6_scope_id, scope + 1) != NULL)
         scope[0] = '%';
-    snprintf(text, FABRIC_ADDRESS_MAX, "[%s%s]:%u", host, scope, ntohs(inet6->sin6_port));
+    snprintf(text, CONTROL_ADDRESS_MAX, "[%s%s]:%u", host, scope, ntohs(inet6->sin6_port));
     return true;
 }

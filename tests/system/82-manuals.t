@@ -51,8 +51,8 @@ test_expect_success 'each name in section 3 is a function of cpmp.h, or a page' 
 '
 
 test_expect_success 'pages that others refer to are there' '
-    sed -n "/^\.SH SEE ALSO/,\$p" "$pages"/*.[137] |
-        grep -o "cp[a-z_]*\\\\fR([137])" | sed "s/\\\\fR(\(.\))/.\1/" | sort -u >references &&
+    sed -n "/^\.SH SEE ALSO/,\$p" "$pages"/*.[13578] |
+        grep -o "cp[a-z_]*\\\\fR([13578])" | sed "s/\\\\fR(\(.\))/.\1/" | sort -u >references &&
     grep -x cpmp.7 references &&
     while read -r page; do
         test -s "$pages/$page" || return 1
@@ -145,18 +145,17 @@ test_expect_success 'most pages of functions have such a program' '
 '
 
 test_expect_success MAN 'man finds a page by the name of each function' '
-    mkdir -p manuals/man1 manuals/man3 manuals/man7 &&
-    cp "$pages"/*.1 manuals/man1 &&
-    cp "$pages"/*.3 manuals/man3 &&
-    cp "$pages"/*.7 manuals/man7 &&
-    for name in $functions cpexec cpcc cpmp; do
+    for page in "$pages"/*.[13578]; do
+        mkdir -p "manuals/man${page##*.}" && cp "$page" "manuals/man${page##*.}" || return 1
+    done &&
+    for name in $functions cpexec cpcc cpmp cpmpd; do
         MANWIDTH=100 man -M "$PWD/manuals" -P cat "$name" >shown &&
         grep -w "$name" shown >/dev/null || return 1
     done
 '
 
 test_expect_success MAN 'man renders each page without a warning' '
-    for file in "$pages"/*.[137]; do
+    for file in "$pages"/*.[13578]; do
         grep -q "^\.so " "$file" && continue
         MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$file" 2>&1 >/dev/null |
             sed "s,^,$(basename "$file"): ,"

@@ -21,9 +21,9 @@
  * SUSPENDED is not dead: a peer that announced that it will be silent for a time is left in peace
  * for that long (at most `suspended_most_us`), then the usual rules start.
  *
- * A contact is the owner's number for a peer (as chord's); messages name third parties by id only. A
- * PROBE may make this detector send to an id that it has no contact for (DETECTOR_NO_CONTACT): the
- * owner looks the id up, and drops the message if it has no way there.
+ * A contact is the owner's number for a peer (as chord's); messages name third parties by id only.
+ * A PROBE may make this detector send to an id that it has no contact for (DETECTOR_NO_CONTACT):
+ * the owner looks the id up, and drops the message if it has no way there.
  */
 
 #include <stdbool.h>
@@ -86,6 +86,9 @@ struct detector_message {
     uint32_t rumor_count;
     struct detector_rumor rumors[DETECTOR_RUMORS_MAX];
 };
+
+/* Whether the message is one that can be; what it claims may still be false. */
+bool detector_message_valid(const struct detector_message *message);
 
 /* Who watches a contact, so that each may stop without the others. Bits. */
 #define DETECTOR_FOR_RING 1u

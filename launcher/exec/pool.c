@@ -173,7 +173,7 @@ exec_agent_start(struct exec_agent *agent, uint32_t index, const char *path, int
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         goto fail;
     if (agent->cgroup.directory != NULL)
-        group_fd = exec_cgroup_open(&agent->cgroup);
+        group_fd = group_open(agent->cgroup.directory);
     snprintf(control, sizeof(control), "%d", pair[1]);
     snprintf(host, sizeof(host), "%d", host_fd);
     words[count++] = (char *)path;

@@ -495,7 +495,7 @@ loop_init(struct exec_run *run, struct text *error)
 static void
 shares_make(struct exec_run *run)
 {
-    struct exec_cgroup_base base;
+    struct group_base base;
     struct text why = {0}, note = {0};
     bool good;
 
@@ -515,7 +515,7 @@ shares_make(struct exec_run *run)
         exec_run_note(run, note.bytes);
         cgroups_remove(run);
     }
-    exec_cgroup_base_release(&base);
+    group_base_release(&base);
     text_release(&why);
     text_release(&note);
 }

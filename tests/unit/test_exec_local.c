@@ -60,13 +60,13 @@ a_hostfile_has_a_host_on_each_line(void **state)
 static void
 cgroup_expect(int version, const char *directory, const char *mounts, const char *own)
 {
-    struct exec_cgroup_base base;
+    struct group_base base;
 
-    assert_int_equal(version == 0 ? -1 : 0, exec_cgroup_parse(mounts, own, &base));
+    assert_int_equal(version == 0 ? -1 : 0, group_base_parse(&base, mounts, own, "cpu"));
     assert_int_equal(version, base.version);
     if (version != 0)
         assert_string_equal(directory, base.directory);
-    exec_cgroup_base_release(&base);
+    group_base_release(&base);
 }
 
 #define V1                                                                                         \

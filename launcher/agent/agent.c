@@ -19,9 +19,8 @@
 static void
 handle_close(uv_handle_t *handle, void *arg)
 {
-    struct agent *agent = arg;
-
-    if (handle != (uv_handle_t *)&agent->stream.pipe && !uv_is_closing(handle))
+    (void)arg;
+    if (!uv_is_closing(handle))
         uv_close(handle, NULL);
 }
 
@@ -42,7 +41,7 @@ agent_stop(struct agent *agent)
         cgroup_remove(&agent->job);
     if (agent->stream_open)
         control_stream_close(&agent->stream);
-    uv_walk(&agent->loop, handle_close, agent);
+    uv_walk(&agent->loop, handle_close, NULL);
 }
 
 /* The lease is over. The reason goes to the launcher, in case it is still there. */

@@ -32,6 +32,14 @@
  * reads any more (what comes later is thrown away). Only agents that have a rank with a standard
  * input are sent Stdin.
  *
+ * Between machines the stream is TLS 1.3 by a key of 32 bytes, one for each agent, and has
+ * heartbeats (control/stream.h). A launcher that stops for Ctrl-Z says Heartbeat{absent} to its
+ * agents; its job waits for it. One that is stopped without a word (kill -STOP) has lost its job
+ * after the lease, for nobody can tell that from a host that is gone.
+ *
+ * TakenAway: the peer's owner wants the machine back. The agent says so and ends its ranks; their
+ * Exited carry `ended`.
+ *
  * Progress: the newest numbers of a rank, a few times a second at most, and before its Exited.
  */
 

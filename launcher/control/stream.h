@@ -3,7 +3,8 @@
 #define CPI_CONTROL_STREAM_H
 
 /*
- * A control stream: Cpmp__Control messages both ways over a stream socket in a libuv loop.
+ * A control stream: Cpmp__Control messages both ways over a stream socket in a libuv loop; plain
+ * between processes of one machine, in TLS between machines.
  *
  * Sending never blocks and never drops. What the socket doesn't take at once is queued. Messages
  * that come in any number (output, stdin, events) have credits or must be held back by their sender
@@ -19,6 +20,14 @@
  * struct may be freed. Hooks may call any function here, close included. The process must ignore
  * SIGPIPE.
  *
+ * A stream in TLS beats: each side sends a Heartbeat when it has sent nothing else for
+ * CONTROL_BEAT_MS, and when the other side is silent for the lease (CONTROL_LEASE_MS) the stream
+ * breaks with CPMP_EPEER. Hooks see no Heartbeat. The clock counts while the machine sleeps
+ * (CLOCK_BOOTTIME). Own lateness, of a process that was stopped or a laptop that slept, is dealt
+ * with by side: a strict one (the agent) has lost its lease when it wakes up after it, whatever
+ * lies in its socket, for the other side has given it up; the other one (the launcher) doesn't hold
+ * its own sleep against its agents. It may announce that it will sleep (control_stream_absent).
+ *
  * The agent is started as `cpmp-agent CONTROL_FD [HOST_PAGE_FD]`, with one end of a
  * socketpair(AF_UNIX, SOCK_STREAM) as CONTROL_FD and a memfd with a struct cpi_host_page
  * (ring/segment.h) as HOST_PAGE_FD; both inherited, without close-on-exec. Without the second the
@@ -33,15 +42,19 @@
  *     control_stream_send(stream, &message);
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <uv.h>
 
 #include "control/codec.h"
+#include "link/tls.h"
 
 #define CONTROL_ROOM_BYTES       (1u << 20)   /* queued above this: has_room is 0 */
 #define CONTROL_QUEUE_BYTES_MAX  (16u << 20)  /* queued above this: the stream breaks */
 #define CONTROL_READ_BYTES       (64u << 10)
+#define CONTROL_BEAT_MS          500u
+#define CONTROL_LEASE_MS         3000u
 
 struct control_stream;
 
@@ -61,8 +74,28 @@ struct control_buffer {
     size_t used;
 };
 
+/* What makes a stream one between machines; all 0 in a plain one. */
+struct control_beat {
+    uv_timer_t timer;
+    uint64_t lease_us;
+    uint64_t heard_us, beat_us;  /* CLOCK_BOOTTIME: of the last bytes that came, the last beat */
+    uint64_t count;              /* of heartbeats sent */
+    bool strict;
+    bool spoken;                 /* something was sent since the last beat */
+    bool absent;                 /* the other side said that it will be silent until it speaks */
+};
+
 struct control_stream {
-    uv_pipe_t pipe;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } socket;
+    unsigned open_handles;           /* that have yet to close before on_closed */
+    struct tls *tls;                 /* NULL: plain */
+    struct control_beat beat;
+    struct control_buffer plain;     /* a message before it is encrypted */
     uv_write_t write;
     struct control_decoder decoder;
     const struct control_stream_hooks *hooks;
@@ -75,6 +108,7 @@ struct control_stream {
     int closing;
     int error;                       /* why it closes */
     const char *why;
+    char silence[32];                /* why, when it is the other side's silence */
     char read_bytes[CONTROL_READ_BYTES];
 };
 
@@ -84,6 +118,17 @@ struct control_stream {
  * fails later comes through on_closed. */
 int control_stream_init(struct control_stream *stream, uv_loop_t *loop, int fd,
                         const struct control_stream_hooks *hooks, void *arg);
+
+/* The same for a connection whose TLS handshake is done (control/handshake.h). Takes over `fd` and
+ * `tls`; the session's context must outlive the stream. `strict`: see above. `lease_ms` of silence
+ * end it. CPMP_ESYS with errno: then both are closed, and on_closed does not come. */
+int control_stream_init_tls(struct control_stream *stream, uv_loop_t *loop, int fd, struct tls *tls,
+                            bool strict, uint64_t lease_ms,
+                            const struct control_stream_hooks *hooks, void *arg);
+
+/* This side is about to be stopped (Ctrl-Z) and owes no heartbeats until it speaks again; what
+ * breaks the connection meanwhile is TCP. Nothing on a plain stream. */
+void control_stream_absent(struct control_stream *stream);
 
 /* Sends a copy of `message`. CPMP_OK; CPMP_ELIMIT when it is longer than CONTROL_BYTES_MAX (the
  * stream goes on) or the queue is full (the stream breaks); CPMP_ENOMEM (the stream breaks);

@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "text/json.h"
 #include "ring/segment.h"
+#include "text/visible.h"
 
 #define BOX_COLUMNS  78
 #define LIST_COLUMNS 50  /* of a list of ranks in the box; then "..." */
@@ -482,35 +482,6 @@ exec_display_failure(struct text *text, const struct exec_view *view)
     text_release(&plain);
 }
 
-/* --- what others have written --- */
-
-/* C1, too: U+009B begins what ESC [ begins. */
-static bool
-is_control(const unsigned char *at, size_t length)
-{
-    if (length == 2)
-        return at[0] == 0xc2 && at[1] < 0xa0;
-    return length <= 1 && (length == 0 || at[0] < 0x20 || at[0] == 0x7f) && at[0] != '\n' &&
-           at[0] != '\t';
-}
-
-void
-exec_display_visible(struct text *text, const void *bytes, size_t count)
-{
-    const unsigned char *at = bytes, *end = at + count;
-
-    while (at < end) {
-        size_t length = text_utf8_length(at, (size_t)(end - at)), taken = length > 0 ? length : 1;
-
-        if (!is_control(at, length))
-            text_add(text, at, taken);
-        else
-            for (size_t i = 0; i < taken; i++)
-                text_print(text, "\\x%02x", at[i]);
-        at += taken;
-    }
-}
-
 /* --- the status line --- */
 
 static void
@@ -565,7 +536,7 @@ exec_display_status(struct text *text, const struct exec_view *view, const char 
     progress_add(text, job);
     if (*latest != '\0') {
         text_add_string(text, " | ");
-        exec_display_visible(text, latest, strlen(latest));
+        text_visible_add(text, latest, strlen(latest));
     }
     status_clip(text, columns);
 }

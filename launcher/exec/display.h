@@ -37,10 +37,6 @@ void exec_display_failure(struct text *text, const struct exec_view *view);
 /* The same text without what frames it, for programs. */
 void exec_display_failure_plain(struct text *text, const struct exec_view *view);
 
-/* Adds what others have written as it may be shown on a terminal: control characters but tabs and
- * ends of lines, and bytes of no UTF-8 character, as \x1b. */
-void exec_display_visible(struct text *text, const void *bytes, size_t count);
-
 /* At most `columns` wide: ranks running, progress, `latest` (the last partial result; may be "").
  */
 void exec_display_status(struct text *text, const struct exec_view *view, const char *latest,

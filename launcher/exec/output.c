@@ -17,6 +17,7 @@
 #include "exec/file.h"
 #include "text/json.h"
 #include "text/memory.h"
+#include "text/visible.h"
 
 static const char *const stream_names[] = {"stdout", "stderr"};
 static const char status_clear[] = "\r\033[K";
@@ -336,7 +337,7 @@ exec_output_say(struct exec_output *output, bool to_stderr, const struct text *t
     exec_sink_begin_line(sink);
     if (sink->channel.is_terminal) {
         struct text visible = {0};
-        exec_display_visible(&visible, text->bytes, text->used);
+        text_visible_add(&visible, text->bytes, text->used);
         exec_sink_add(sink, NULL, visible.bytes, visible.used);
         text_release(&visible);
         return;

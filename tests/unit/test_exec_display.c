@@ -293,20 +293,6 @@ verbose_lines_have_their_times(void **state)
 }
 
 static void
-only_what_a_terminal_would_obey_is_escaped(void **state)
-{
-    static const char said[] = "a\tb\n\x1b[31m\r\x7f\0\xc2\x9b"
-                               "\xc2\xa0\xc3\xa9\xe2\x82\xac\x9b\xe2\x82";
-    struct text text = {0};
-
-    (void)state;
-    exec_display_visible(&text, said, sizeof(said) - 1);
-    assert_string_equal("a\tb\n\\x1b[31m\\x0d\\x7f\\x00\\xc2\\x9b"
-                        "\xc2\xa0\xc3\xa9\xe2\x82\xac\\x9b\\xe2\\x82", text_string(&text));
-    text_release(&text);
-}
-
-static void
 the_report_has_every_rank_and_peer(void **state)
 {
     struct text text = {0};
@@ -381,7 +367,6 @@ main(void)
         WITH_JOB(nobody_is_told_that_nobody_reads),
         WITH_JOB(the_status_line_fits_and_moves_no_cursor),
         WITH_JOB(verbose_lines_have_their_times),
-        WITH_JOB(only_what_a_terminal_would_obey_is_escaped),
         WITH_JOB(the_report_has_every_rank_and_peer),
         WITH_JOB(the_map_for_programs_has_every_rank),
     };

@@ -5,13 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+memory_none(void)
+{
+    fputs("cpmp: out of memory; this program ends\n", stderr);
+    exit(1);
+}
+
 static void *
 memory_or_end(void *memory)
 {
-    if (memory == NULL) {
-        fputs("cpmp: out of memory; this program ends\n", stderr);
-        exit(1);
-    }
+    if (memory == NULL)
+        memory_none();
     return memory;
 }
 

@@ -13,6 +13,9 @@
 
 #include <stddef.h>
 
+/* Ends the program for lack of memory. */
+_Noreturn void memory_none(void);
+
 /* `count` zeroed members of `bytes` bytes. */
 void *memory_new(size_t count, size_t bytes);
 

@@ -13,6 +13,7 @@
 
 #include <cpmp.h>
 
+#include "link/must.h"
 #include "link/tls_state.h"
 #include "text/memory.h"
 
@@ -240,8 +241,7 @@ tls_new(struct tls_context *context, int server)
     BIO *bio = BIO_new(context->bio);
 
     tls->ssl = SSL_new(context->ssl);
-    if (tls->ssl == NULL || bio == NULL)
-        abort();  /* out of memory, as in text/memory.h */
+    must(tls->ssl != NULL && bio != NULL);
     tls->context = context;
     BIO_set_data(bio, tls);
     SSL_set_app_data(tls->ssl, tls);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "link/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned
+family_bytes(uint8_t family)
+{
+    return family == 4 ? 4 : family == 6 ? 16 : 0;
+}
+
+static int
+port_parse(const char *text, uint16_t *port_p)
+{
+    unsigned long port = 0;
+
+    if (*text == '\0' || strlen(text) > 5)
+        return 0;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return 0;
+        port = port * 10 + (unsigned long)(*text - '0');
+    }
+    if (port == 0 || port > UINT16_MAX)
+        return 0;
+    *port_p = (uint16_t)port;
+    return 1;
+}
+
+/* *port_p is where the port begins, NULL without one; the host is copied without brackets. */
+static int
+text_split(const char *text, char host[ADDRESS_TEXT_MAX], const char **port_p)
+{
+    const char *colon = strrchr(text, ':');
+    size_t length = strlen(text);
+
+    *port_p = NULL;
+    if (length >= ADDRESS_TEXT_MAX)
+        return 0;
+    if (text[0] == '[') {
+        const char *end = strchr(text, ']');
+
+        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+            return 0;
+        if (end[1] == ':')
+            *port_p = end + 2;
+        text++;
+        length = (size_t)(end - text);
+    } else if (colon != NULL && strchr(text, ':') == colon) {
+        *port_p = colon + 1;
+        length = (size_t)(colon - text);
+    }
+    memcpy(host, text, length);
+    host[length] = '\0';
+    return 1;
+}
+
+static int
+host_parse(const char *host, struct address *address)
+{
+    if (inet_pton(AF_INET, host, address->bytes) == 1)
+        address->family = 4;
+    else if (inet_pton(AF_INET6, host, address->bytes) == 1)
+        address->family = 6;
+    return address->family != 0;
+}
+
+int
+address_parse(const char *text, struct address *address)
+{
+    struct address parsed = {.port = ADDRESS_PORT};
+    char host[ADDRESS_TEXT_MAX];
+    const char *port;
+
+    if (!text_split(text, host, &port) || (port != NULL && !port_parse(port, &parsed.port)) ||
+        !host_parse(host, &parsed))
+        return 0;
+    *address = parsed;
+    return 1;
+}
+
+int
+address_parse_listen(const char *text, struct address *address)
+{
+    struct address parsed = {.family = 6, .port = ADDRESS_PORT};  /* [::] takes IPv4, too */
+    char host[ADDRESS_TEXT_MAX];
+    const char *port;
+
+    if (text_split(text, host, &port) && (host[0] == '\0' || strcmp(host, "*") == 0) &&
+        text[0] != '[' && (port == NULL ? host[0] != '\0' : port_parse(port, &parsed.port))) {
+        *address = parsed;
+        return 1;
+    }
+    return address_parse(text, address);
+}
+
+void
+address_print(const struct address *address, char out[ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    if (address->family == 4)
+        inet_ntop(AF_INET, address->bytes, host, sizeof(host));
+    else if (address->family == 6)
+        inet_ntop(AF_INET6, address->bytes, host, sizeof(host));
+    snprintf(out, ADDRESS_TEXT_MAX, address->family == 6 ? "[%s]:%u" : "%s:%u", host,
+             address->port);
+}
+
+int
+address_from_sockaddr(const struct sockaddr *from, struct address *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct address made = {0};
+
+    if (from->sa_family == AF_INET) {
+        struct sockaddr_in in;
+
+        memcpy(&in, from, sizeof(in));
+        made.family = 4;
+        made.port = ntohs(in.sin_port);
+        memcpy(made.bytes, &in.sin_addr, 4);
+    } else if (from->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+
+        memcpy(&in6, from, sizeof(in6));
+        made.port = ntohs(in6.sin6_port);
+        made.family = memcmp(&in6.sin6_addr, mapped, sizeof(mapped)) == 0 ? 4 : 6;
+        if (made.family == 4)
+            memcpy(made.bytes, (const uint8_t *)&in6.sin6_addr + sizeof(mapped), 4);
+        else
+            memcpy(made.bytes, &in6.sin6_addr, 16);
+    } else {
+        return 0;
+    }
+    *address = made;
+    return 1;
+}
+
+socklen_t
+address_to_sockaddr(const struct address *address, struct sockaddr_storage *out)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(address->port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(address->port)};
+
+    memset(out, 0, sizeof(*out));
+    if (address->family == 6) {
+        memcpy(&in6.sin6_addr, address->bytes, 16);
+        memcpy(out, &in6, sizeof(in6));
+        return sizeof(in6);
+    }
+    memcpy(&in.sin_addr, address->bytes, 4);
+    memcpy(out, &in, sizeof(in));
+    return sizeof(in);
+}
+
+int
+address_is_usable(const struct address *address)
+{
+    static const uint8_t zero[16];
+
+    if (address->port == 0 || memcmp(address->bytes, zero, sizeof(zero)) == 0)
+        return 0;
+    if (address->family == 4)
+        return address->bytes[0] != 0 && address->bytes[0] < 224;
+    return address->family == 6 && address->bytes[0] != 0xff;
+}
+
+int
+address_equal(const struct address *a, const struct address *b)
+{
+    return a->family == b->family && a->port == b->port &&
+           memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+unsigned
+address_encode(const struct address *address, uint8_t *out, unsigned capacity)
+{
+    unsigned bytes = family_bytes(address->family);
+
+    if (bytes == 0 || capacity < 3 + bytes)
+        return 0;
+    out[0] = address->family;
+    memcpy(out + 1, address->bytes, bytes);
+    out[1 + bytes] = (uint8_t)(address->port >> 8);
+    out[2 + bytes] = (uint8_t)address->port;
+    return 3 + bytes;
+}
+
+unsigned
+address_decode(struct address *address, const uint8_t *bytes, unsigned count)
+{
+    struct address made = {0};
+    unsigned length;
+
+    if (count == 0)
+        return 0;
+    made.family = bytes[0];
+    length = family_bytes(made.family);
+    if (length == 0 || count < 3 + length)
+        return 0;
+    memcpy(made.bytes, bytes + 1, length);
+    made.port = (uint16_t)(bytes[1 + length] << 8 | bytes[2 + length]);
+    *address = made;
+    return 3 + length;
+}

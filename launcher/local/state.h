@@ -47,11 +47,4 @@ int state_connect(const char *directory);
 int state_listen(const char *directory);
 void state_unlisten(const char *directory);
 
-/* The whole file `name` of the directory. 0, or -1 with errno. At most `bytes_max`. */
-int state_read(struct text *content, const char *directory, const char *name, size_t bytes_max);
-
-/* Writes the file `name` anew: all of it or the old one, also when the machine fails. 0, or -1 with
- * errno. */
-int state_write(const char *directory, const char *name, const void *bytes, size_t count, int mode);
-
 #endif

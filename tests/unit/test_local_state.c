@@ -6,11 +6,9 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "local/state.h"
@@ -73,33 +71,9 @@ directories_are_made_and_locked_once(void **state)
     assert_true(lock >= 0);
     close(lock);
     text_clear(&error);
-    assert_int_equal(0, state_write(".", "plain", "x", 1, 0600));
-    assert_int_equal(-1, state_make("plain/d", &error));
-    assert_non_null(strstr(text_string(&error), "plain/d"));
+    assert_int_equal(-1, state_make("a/b/c/lock/d", &error));
+    assert_non_null(strstr(text_string(&error), "lock/d"));
     text_release(&error);
-}
-
-static void
-files_are_replaced_whole(void **state)
-{
-    struct text content = {0};
-    struct stat status;
-    (void)state;
-
-    assert_int_equal(0, state_write(".", "file", "long text", 9, 0600));
-    assert_int_equal(0, state_write(".", "file", "text", 4, 0600));
-    assert_int_equal(0, stat("file", &status));
-    assert_int_equal(0600, status.st_mode & 0777);
-    assert_int_equal(0, state_read(&content, ".", "file", 100));
-    assert_string_equal("text", text_string(&content));
-    text_clear(&content);
-    assert_int_equal(-1, state_read(&content, ".", "file", 3));
-    assert_int_equal(EFBIG, errno);
-    assert_int_equal(-1, state_read(&content, ".", "nothing", 3));
-    assert_int_equal(ENOENT, errno);
-    assert_int_equal(-1, state_write("nowhere", "file", "x", 1, 0600));
-    assert_int_not_equal(0, access("file.new", F_OK));
-    text_release(&content);
 }
 
 static void
@@ -140,7 +114,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_names_a_directory_gets_it),
         cmocka_unit_test(directories_are_made_and_locked_once),
-        cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(a_socket_is_reached_however_long_its_path_is),
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_CHORD_CHORD_H
-#define CPI_CHORD_CHORD_H
+#ifndef CPI_PROTO_CHORD_CHORD_H
+#define CPI_PROTO_CHORD_CHORD_H
 
 /*
  * One peer's part in a Chord ring, in the version that is proved correct (Pamela Zave, "Reasoning
@@ -20,7 +20,7 @@
 #include "proto/chord/message.h"
 #include "proto/chord/params.h"
 
-#define CHORD_SENDS_MAX   16u  /* what does not fit is done in the next step, which is due at once */
+#define CHORD_SENDS_MAX   16u  /* what does not fit waits for the next step, which is due at once */
 #define CHORD_RESULTS_MAX 4u
 #define CHORD_KNOWN_MAX   8u   /* peers to join through that are used */
 #define CHORD_NEVER       UINT64_MAX
@@ -40,10 +40,12 @@ enum chord_event_kind {
     CHORD_EVENT_FAILED,    /* contact: cannot be reached, the link or the detector is sure of it */
     CHORD_EVENT_ALIVE,     /* contact: can be reached, again */
     CHORD_EVENT_DISTANCE,  /* contact, rtt_us: measured by the driver */
-    CHORD_EVENT_JOIN,      /* known, known_count, alone_us; no known peer: a ring of its own */
+    CHORD_EVENT_JOIN,      /* known, known_count, alone_us; no known peer: a ring of its own. While
+                              joining: further peers to try */
     CHORD_EVENT_LEAVE,     /* say so to the neighbours and be out */
     CHORD_EVENT_LOOKUP,    /* key, token, mode: a result with this token follows, exactly one */
-    CHORD_EVENT_MET        /* peer: of the pool, and maybe of another ring: merge if so */
+    CHORD_EVENT_MET        /* peer: of the pool, and maybe of another ring: merge if so; while
+                              joining: one more to join through */
 };
 
 enum chord_mode {
@@ -141,7 +143,8 @@ struct chord_finger {
 /* Sorted by level, highest first; one a level. Valid until the next step. */
 const struct chord_finger *chord_fingers(const struct chord *chord, size_t *count_p);
 
-/* Whether this peer is to answer for `key`. */
+/* Whether this peer is to answer for `key`, as far as it knows: a member whose predecessor is not
+ * known (yet) believes those who come to it. */
 bool chord_owns(const struct chord *chord, const struct chord_id *key);
 
 /* Whether routes leave this contact out for now, since it failed or kept silent. */

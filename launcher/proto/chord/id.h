@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_CHORD_ID_H
-#define CPI_CHORD_ID_H
+#ifndef CPI_PROTO_CHORD_ID_H
+#define CPI_PROTO_CHORD_ID_H
 
 /*
  * Identifiers of the ring: 160 bits, big-endian, arithmetic modulo 2^160. A peer's id is a hash of

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_CHORD_MESSAGE_H
-#define CPI_CHORD_MESSAGE_H
+#ifndef CPI_PROTO_CHORD_MESSAGE_H
+#define CPI_PROTO_CHORD_MESSAGE_H
 
 /*
  * What peers of a ring say to each other. Flat, no pointers: drivers copy it about.
@@ -38,7 +38,7 @@ enum chord_kind {
     CHORD_TAKEN,          /* to LOOKUP, to the hop before: I see to it (token: `hop_token`) */
     CHORD_LOOKUP_REPLY,   /* from the owner (or the predecessor): peers: its successors */
     CHORD_STEP,           /* iterative: who is next on the way to `key`? */
-    CHORD_STEP_REPLY,     /* peers: the nearest before `key`; with FINAL: the owner and the next */
+    CHORD_STEP_REPLY,     /* peers: the best before `key`; with FINAL: the owner and the next */
     CHORD_MEET,           /* subject: a peer that may be of another ring; look yourself up there */
     CHORD_LEAVE,          /* I go, and everyone who points at me may forget me */
     CHORD_KIND_END
@@ -49,8 +49,8 @@ enum chord_flag {
     CHORD_FLAG_SUBJECT = 2,      /* `subject` is set */
     CHORD_FLAG_FINAL = 4,        /* LOOKUP: the hop before believes that you are the owner */
     CHORD_FLAG_PREDECESSOR = 8,  /* LOOKUP: the owner's predecessor answers, not the owner */
-    CHORD_FLAG_INTRODUCE = 16,   /* LOOKUP: the owner of key = subject.id shall get to know subject;
-                                    there is no reply */
+    CHORD_FLAG_INTRODUCE = 16,   /* LOOKUP: the owner of `key` shall get to know `origin`, which is
+                                    where `key` is; there is no reply */
     CHORD_FLAGS_ALL = 31
 };
 
@@ -63,9 +63,9 @@ struct chord_message {
     struct chord_id key;         /* LOOKUP, LOOKUP_REPLY, STEP, STEP_REPLY */
     struct chord_peer origin;    /* LOOKUP: who wants to know */
     struct chord_peer subject;
-    uint32_t hops;               /* LOOKUP, LOOKUP_REPLY: hops until now; MEET: hops still allowed */
+    uint32_t hops;              /* LOOKUP, LOOKUP_REPLY: hops until now; MEET: hops still to go */
     uint32_t peer_count;
-    struct chord_peer peers[CHORD_PEERS_MAX];  /* nearest clockwise first; STEP_REPLY: best first */
+    struct chord_peer peers[CHORD_PEERS_MAX];  /* nearest clockwise first */
 };
 
 /* Whether a message that came from outside keeps the rules that need no knowledge of the ring:

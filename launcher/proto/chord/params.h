@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_CHORD_PARAMS_H
-#define CPI_CHORD_PARAMS_H
+#ifndef CPI_PROTO_CHORD_PARAMS_H
+#define CPI_PROTO_CHORD_PARAMS_H
 
 /*
  * What can be chosen about the ring. All peers of a ring should have the same; nothing breaks when

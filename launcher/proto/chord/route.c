@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "proto/chord/state.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "proto/chord/parts.h"
+
+/*
+ * Recursive lookups. Each peer passes a lookup on to the peer that is nearest before its key, of
+ * all those that it knows; the owner answers the asker itself.
+ *
+ * Who has the key in the range of its successor list names the owner and sends the lookup there,
+ * marked FINAL. The owner knows better when its predecessor is at or after the key (a peer joined
+ * in between, or one was taken for dead wrongly): it passes the lookup back to it, still FINAL.
+ *
+ * Every hop says TAKEN to the one before. Where that fails to come, the lookup goes round the
+ * silent peer, which is left out of routes for a while: our impatience alone does not touch the
+ * ring. What is lost with a dying hop the asker sends again.
+ */
+
+#define NO_ROUTE NULL
+
+bool
+chord_route_owns_surely(const struct chord *chord, const struct chord_id *key)
+{
+    if (chord->status != CHORD_MEMBER)
+        return false;
+    if (chord_has(&chord->predecessor))
+        return chord_id_owned(&chord->predecessor.id, key, &chord->self.id);
+    return chord->successor_count == 0;
+}
+
+static bool
+route_tried(const struct chord_forward *way, uint32_t contact)
+{
+    for (uint32_t i = 0; i < way->tried_count; i++)
+        if (way->tried[i] == contact)
+            return true;
+    return false;
+}
+
+static bool
+route_avoids(const struct chord *chord, const struct chord_forward *way, uint32_t contact)
+{
+    return route_tried(way, contact) || chord_suspects(chord, contact);
+}
+
+/* Whether it is answered here. An owner that is told so (FINAL) has a predecessor that lies at or
+ * after the key speak for itself, even when it was silent of late: to be wrong costs a hop's
+ * time-out here, and a wrong answer the other way. */
+
+static bool
+route_ends_here(const struct chord *chord, const struct chord_forward *way)
+{
+    if (way->flags & CHORD_FLAG_PREDECESSOR)
+        return chord->successor_count == 0 ||
+               chord_id_owned(&chord->self.id, &way->key, &chord->successors[0].id);
+    if (chord_route_owns_surely(chord, &way->key))
+        return true;
+    return way->flags & CHORD_FLAG_FINAL &&
+           (!chord_has(&chord->predecessor) ||
+            chord_suspect_is_sure(chord, chord->predecessor.contact) ||
+            route_tried(way, chord->predecessor.contact));
+}
+
+/* The first successor at or after the key, leaving out those to be avoided; a key at or before the
+ * last successor only. */
+static const struct chord_peer *
+route_owner(const struct chord *chord, const struct chord_forward *way)
+{
+    for (uint32_t i = 0; i < chord->successor_count; i++) {
+        const struct chord_peer *peer = &chord->successors[i];
+        if (chord_id_owned(&chord->self.id, &way->key, &peer->id) &&
+            !route_avoids(chord, way, peer->contact))
+            return peer;
+    }
+    return NO_ROUTE;
+}
+
+static const struct chord_peer *
+nearest_before(const struct chord *chord, const struct chord_forward *way)
+{
+    const struct chord_peer *best = NO_ROUTE;
+
+    for (uint32_t i = 0; i < chord->successor_count + chord->finger_count; i++) {
+        const struct chord_peer *peer = i < chord->successor_count
+            ? &chord->successors[i] : &chord->fingers[i - chord->successor_count].peer;
+        if (!chord_id_between(&chord->self.id, &peer->id, &way->key) ||
+            route_avoids(chord, way, peer->contact))
+            continue;
+        if (best == NULL || chord_id_nearer(&chord->self.id, &best->id, &peer->id))
+            best = peer;
+    }
+    return best;
+}
+
+/* Where a lookup that does not end here goes next. Sets FINAL when it goes to the owner. */
+static const struct chord_peer *
+route_next(const struct chord *chord, struct chord_forward *way)
+{
+    const struct chord_peer *next;
+
+    if (way->flags & CHORD_FLAG_FINAL)
+        return &chord->predecessor;
+    if (!(way->flags & CHORD_FLAG_PREDECESSOR)) {
+        next = route_owner(chord, way);
+        if (next) {
+            way->flags |= CHORD_FLAG_FINAL;
+            return next;
+        }
+    }
+    next = nearest_before(chord, way);
+    /* All that are before the key are silent: better a doubtful one than none. */
+    if (next == NO_ROUTE && chord->successor_count && way->tried_count == 0)
+        next = &chord->successors[0];
+    return next;
+}
+
+/* --- the end of a lookup --- */
+
+static struct chord_lookup *
+lookup_find(struct chord *chord, uint64_t token)
+{
+    for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
+        if (chord->lookups[i].purpose != CHORD_FOR_NOTHING && chord->lookups[i].token == token)
+            return &chord->lookups[i];
+    return NULL;
+}
+
+static void
+result_found(struct chord *chord, const struct chord_lookup *lookup,
+             const struct chord_message *reply)
+{
+    struct chord_result *result = chord_give_result(chord, lookup->user_token, CHORD_FOUND);
+
+    result->key = lookup->key;
+    result->owner = reply->from;
+    result->hops = reply->hops;
+    result->paths = 1;
+    for (uint32_t i = 0; i < reply->peer_count; i++)
+        if (chord_has(&reply->peers[i]) && !chord_suspects(chord, reply->peers[i].contact))
+            result->successors[result->successor_count++] = reply->peers[i];
+}
+
+static void
+lookup_found(struct chord *chord, const struct chord_message *reply)
+{
+    struct chord_lookup *lookup = lookup_find(chord, reply->token);
+    enum chord_purpose purpose;
+
+    if (lookup == NULL)
+        return;
+    purpose = lookup->purpose;
+    lookup->purpose = CHORD_FOR_NOTHING;
+    if (purpose == CHORD_FOR_USER)
+        result_found(chord, lookup, reply);
+    else if (purpose == CHORD_FOR_FINGER)
+        chord_finger_found(chord, reply);
+    else
+        chord_merge_found(chord, reply);
+}
+
+static void
+answer_fill(const struct chord *chord, const struct chord_forward *way,
+            struct chord_message *reply)
+{
+    reply->key = way->key;
+    reply->hops = way->hops;
+    reply->peer_count = chord->successor_count;
+    memcpy(reply->peers, chord->successors, chord->successor_count * sizeof(reply->peers[0]));
+}
+
+static void
+route_answer(struct chord *chord, const struct chord_forward *way)
+{
+    struct chord_message reply;
+
+    if (way->flags & CHORD_FLAG_INTRODUCE) {
+        /* Its PONG makes us know it; nothing is adopted before. */
+        if (way->origin.contact != chord->self.contact)
+            chord_send(chord, way->origin.contact, CHORD_PING, chord_random(chord));
+    } else if (way->origin.contact != chord->self.contact) {
+        answer_fill(chord, way, chord_send(chord, way->origin.contact, CHORD_LOOKUP_REPLY,
+                                           way->token));
+    } else {
+        memset(&reply, 0, sizeof(reply));
+        reply.kind = CHORD_LOOKUP_REPLY;
+        reply.token = way->token;
+        reply.from = chord->self;
+        answer_fill(chord, way, &reply);
+        lookup_found(chord, &reply);
+    }
+}
+
+/* --- on its way --- */
+
+/* A free slot, or NULL. */
+static struct chord_forward *
+forward_slot(struct chord *chord)
+{
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
+        if (chord->forwards[i].next == CHORD_NO_CONTACT)
+            return &chord->forwards[i];
+    return NULL;
+}
+
+static void
+forward_send(struct chord *chord, struct chord_forward *way, uint32_t contact)
+{
+    struct chord_message *message;
+
+    way->next = contact;
+    way->hop_token = chord_random(chord);
+    way->deadline_us = chord->now_us + chord->params->hop_us;
+    message = chord_send(chord, contact, CHORD_LOOKUP, way->token);
+    message->flags |= way->flags;
+    message->hop_token = way->hop_token;
+    message->key = way->key;
+    message->origin = way->origin;
+    message->hops = way->hops + 1;
+}
+
+/* Takes `way` one hop on; it may live in a slot (again) or be a new one. */
+static void
+route_go(struct chord *chord, struct chord_forward *way)
+{
+    const struct chord_peer *next;
+    struct chord_forward *slot;
+    uint32_t flags = way->flags;
+
+    way->next = CHORD_NO_CONTACT;
+    if (route_ends_here(chord, way)) {
+        route_answer(chord, way);
+        return;
+    }
+    next = way->hops < CHORD_HOPS_MAX ? route_next(chord, way) : NO_ROUTE;
+    if (next == NO_ROUTE)
+        return;
+    forward_send(chord, way, next->contact);
+    slot = forward_slot(chord);
+    if (slot) {
+        *slot = *way;
+        slot->flags = flags;  /* as it came: another next hop may not be the owner */
+    }
+}
+
+/* The next hop has not taken it. */
+static void
+forward_again(struct chord *chord, struct chord_forward *slot)
+{
+    struct chord_forward way = *slot;
+
+    slot->next = CHORD_NO_CONTACT;
+    chord_suspect_add(chord, way.next, false);
+    chord_finger_failed(chord, way.next);
+    if (way.tried_count == CHORD_TRIED_MAX)
+        return;
+    way.tried[way.tried_count++] = way.next;
+    if (chord->status == CHORD_MEMBER)
+        route_go(chord, &way);
+}
+
+static void
+lookup_handle(struct chord *chord, const struct chord_message *message)
+{
+    struct chord_forward way = {
+        .key = message->key,
+        .origin = message->origin,
+        .token = message->token,
+        .flags = message->flags & (CHORD_FLAG_FINAL | CHORD_FLAG_PREDECESSOR |
+                                   CHORD_FLAG_INTRODUCE),
+        .hops = message->hops,
+    };
+
+    if (chord->status != CHORD_MEMBER) {
+        chord_send(chord, message->from.contact, CHORD_NOT_MEMBER, message->hop_token);
+        return;
+    }
+    chord_send(chord, message->from.contact, CHORD_TAKEN, message->hop_token);
+    route_go(chord, &way);
+}
+
+static void
+hop_answered(struct chord *chord, const struct chord_message *message)
+{
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++) {
+        struct chord_forward *slot = &chord->forwards[i];
+        if (slot->next != message->from.contact || slot->hop_token != message->token)
+            continue;
+        if (message->kind == CHORD_TAKEN)
+            slot->next = CHORD_NO_CONTACT;
+        else
+            slot->deadline_us = chord->now_us;
+    }
+}
+
+static void
+lookup_reply_handle(struct chord *chord, const struct chord_message *message)
+{
+    if (chord->query.ask == CHORD_ASK_JOIN_PLACE && message->token == chord->query.token)
+        chord_join_message(chord, message);
+    else
+        lookup_found(chord, message);
+}
+
+void
+chord_route_message(struct chord *chord, const struct chord_message *message)
+{
+    switch (message->kind) {
+    case CHORD_LOOKUP:
+        lookup_handle(chord, message);
+        break;
+    case CHORD_LOOKUP_REPLY:
+        lookup_reply_handle(chord, message);
+        break;
+    case CHORD_TAKEN:
+    case CHORD_NOT_MEMBER:
+        hop_answered(chord, message);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+chord_route_failed(struct chord *chord, uint32_t contact)
+{
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
+        if (chord->forwards[i].next == contact)
+            chord->forwards[i].deadline_us = chord->now_us;
+}
+
+/* --- lookups of our own --- */
+
+static void
+lookup_go(struct chord *chord, struct chord_lookup *lookup, uint32_t via)
+{
+    struct chord_forward way = {
+        .key = lookup->key,
+        .origin = chord->self,
+        .token = lookup->token,
+    };
+
+    lookup->deadline_us = chord->now_us + chord->params->lookup_us;
+    if (via != CHORD_NO_CONTACT)
+        forward_send(chord, &way, via);
+    else
+        route_go(chord, &way);
+}
+
+bool
+chord_route_start(struct chord *chord, enum chord_purpose purpose, uint64_t user_token,
+                  const struct chord_id *key, uint32_t via)
+{
+    size_t i = 0;
+
+    while (i < CHORD_LOOKUPS_MAX && chord->lookups[i].purpose != CHORD_FOR_NOTHING)
+        i++;
+    if (i == CHORD_LOOKUPS_MAX)
+        return false;
+    chord->lookups[i] = (struct chord_lookup){
+        .purpose = purpose,
+        .attempts = via == CHORD_NO_CONTACT ? (uint32_t)chord->params->lookup_attempts - 1 : 0,
+        .user_token = user_token,
+        .token = chord_random(chord),
+        .key = *key,
+    };
+    lookup_go(chord, &chord->lookups[i], via);
+    return true;
+}
+
+void
+chord_route_introduce(struct chord *chord, const struct chord_peer *peer)
+{
+    struct chord_forward way = {
+        .key = peer->id,
+        .origin = *peer,
+        .token = chord_random(chord),
+        .flags = CHORD_FLAG_INTRODUCE,
+    };
+
+    route_go(chord, &way);
+}
+
+static void
+lookup_timed_out(struct chord *chord, struct chord_lookup *lookup)
+{
+    enum chord_purpose purpose = lookup->purpose;
+    bool member = chord->status == CHORD_MEMBER;
+
+    if (lookup->attempts > 0 && member) {
+        lookup->attempts--;
+        lookup_go(chord, lookup, CHORD_NO_CONTACT);
+        return;
+    }
+    lookup->purpose = CHORD_FOR_NOTHING;
+    if (purpose == CHORD_FOR_USER)
+        chord_give_result(chord, lookup->user_token, member ? CHORD_TIMED_OUT : CHORD_NO_RING)
+            ->key = lookup->key;
+    else if (purpose == CHORD_FOR_FINGER)
+        chord_finger_not_found(chord);
+}
+
+/* All are due at once; the timers give the results as there is room. */
+void
+chord_route_end_all(struct chord *chord)
+{
+    for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
+        chord->lookups[i].deadline_us = chord->now_us;
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
+        chord->forwards[i].next = CHORD_NO_CONTACT;
+}
+
+void
+chord_route_timers(struct chord *chord)
+{
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
+        if (chord->forwards[i].next != CHORD_NO_CONTACT &&
+            chord->forwards[i].deadline_us <= chord->now_us && chord_has_room(chord))
+            forward_again(chord, &chord->forwards[i]);
+    for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
+        if (chord->lookups[i].purpose != CHORD_FOR_NOTHING &&
+            chord->lookups[i].deadline_us <= chord->now_us && chord_has_room(chord))
+            lookup_timed_out(chord, &chord->lookups[i]);
+}
+
+uint64_t
+chord_route_deadline_us(const struct chord *chord)
+{
+    uint64_t due_us = CHORD_NEVER;
+
+    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
+        if (chord->forwards[i].next != CHORD_NO_CONTACT &&
+            chord->forwards[i].deadline_us < due_us)
+            due_us = chord->forwards[i].deadline_us;
+    for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
+        if (chord->lookups[i].purpose != CHORD_FOR_NOTHING &&
+            chord->lookups[i].deadline_us < due_us)
+            due_us = chord->lookups[i].deadline_us;
+    return due_us;
+}

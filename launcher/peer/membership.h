@@ -84,9 +84,9 @@ void membership_name(const struct membership *membership, const char *wanted,
 int membership_admitted(struct membership *membership, const unsigned char id[IDENTITY_ID_BYTES],
                         const char *name, struct text *why);
 
-/* Shuts out the peer named `text`, or whose id begins so in hex. CPMP_OK and who it is; CPMP_ENOENT,
- * CPMP_EEXIST (is out already), CPMP_EINVAL (is the founder itself, or several are meant),
- * CPMP_ESTATE, CPMP_ESYS; with `why`. */
+/* Shuts out the peer named `text`, or whose id begins so in hex. CPMP_OK and who it is, or an error
+ * with `why`: CPMP_ENOENT, CPMP_EEXIST (is out already), CPMP_EINVAL (the founder itself),
+ * CPMP_ESTATE (this is not the founder), CPMP_ESYS. */
 int membership_revoke(struct membership *membership, const char *text,
                       struct membership_peer *peer_p, struct text *why);
 

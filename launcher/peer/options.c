@@ -143,7 +143,7 @@ void
 peer_options_help(struct text *text)
 {
     text_add_string(text, "usage: cpmpd [options]\n\n"
-                          "Shares this machine with a pool, and lets its users run jobs there.\n\n");
+                          "Shares this machine with a pool; its users may run jobs here.\n\n");
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         char words[64];
         snprintf(words, sizeof(words), "%s--%s%s%s", table[i].letter != 0 ? "-x, " : "    ",

@@ -59,7 +59,7 @@ enum kv_event_kind {
     KV_EVENT_MESSAGE,  /* message */
     KV_EVENT_RING,     /* predecessor, successors: as chord has them now */
     KV_EVENT_FOUND,    /* token, lookup: what became of a lookup */
-    KV_EVENT_PUT,      /* token, key, record's sequence, lifetime, value: publish; a result follows */
+    KV_EVENT_PUT,      /* token, key, sequence, lifetime, value: publish; a result follows */
     KV_EVENT_GET       /* token, key: a result follows, exactly one */
 };
 
@@ -136,7 +136,7 @@ size_t kv_count(const struct kv *kv, const struct chord_id *key);
 size_t kv_records(const struct kv *kv);
 size_t kv_bytes(const struct kv *kv);
 
-/* The record of `publisher` under `key`, with what is left of its lifetime. False: there is none. */
+/* The record of `publisher` under `key`, with what is left of its lifetime. False: none. */
 bool kv_peek(const struct kv *kv, const struct chord_id *key, const struct chord_id *publisher,
              uint64_t now_us, struct kv_record *record_p);
 

@@ -366,9 +366,9 @@ require_match(const struct require *require, const struct seller *seller, char *
     for (uint32_t i = 0; i < require->count; i++) {
         const struct require_term *term = &require->terms[i];
         const struct field *field = &fields[term->field];
-        static const char *const wanted[] = {
-            ", not ", " but may not be ", " but should be >= ", " but should be <= ",
-            " but should be > ", " but should be < "};
+        static const char *const wanted[] = {", not ",             " but may not be ",
+                                             " but should be >= ", " but should be <= ",
+                                             " but should be > ",  " but should be < "};
         char has[128];
 
         shown(field, seller, has, sizeof(has));

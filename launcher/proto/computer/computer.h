@@ -7,11 +7,11 @@
  * ranks is full. A pure state machine that cpexec drives.
  *
  * It asks for sellers (COMPUTER_WANT_SELLERS; who answers, the overlay's offers or a market, is
- * not its business), drops those that the job can't use, and picks: the fewest that have enough free
- * cores, those with most first, the nearer one of equals, with ranks in proportion to free cores.
+ * not its business), drops those that the job can't use, and picks: the fewest that have enough
+ * free cores, those with most first, the nearer one of equals, ranks in proportion to free cores.
  * All are enlisted at once. Who refuses is asked for what it says to have left, or others take its
- * part; who is silent is out. A seller's own answer is the only truth: an offer that was stale, or a
- * lie, costs a retry. A reservation is a promise of the seller to a nonce; each nonce is either
+ * part; who is silent is out. A seller's own answer is the only truth: an offer that was stale, or
+ * a lie, costs a retry. A reservation is a promise of the seller to a nonce; each nonce is either
  * enrolled in the end, or was refused, lost, or released.
  *
  * When it can't be done, it says what there is and what to do; with wait_us it gives all back,

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cpmp.h>
 
 #include "agent/ranks.h"
 #include "agent/report.h"
 #include "process/group.h"
+
+#define PATIENCE_MS 10000u  /* a launcher comes within, or not at all */
 
 /* --- the end --- */
 
@@ -41,6 +44,8 @@ agent_stop(struct agent *agent)
         cgroup_remove(&agent->job);
     if (agent->stream_open)
         control_stream_close(&agent->stream);
+    if (agent->pooled)
+        control_door_close(&agent->door);
     uv_walk(&agent->loop, handle_close, NULL);
 }
 
@@ -51,8 +56,9 @@ agent_lose(struct agent *agent, const char *why)
     if (agent->state == AGENT_LOST)
         return;
     agent->state = AGENT_LOST;
-    report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "agent of peer %u ends its ranks: %s",
-                   agent->job.peer, why);
+    if (agent->stream_open)
+        report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL,
+                       "agent of peer %u ends its ranks: %s", agent->job.peer, why);
     if (agent->empty)
         agent_stop(agent);
     else
@@ -72,6 +78,7 @@ agent_try_finish(struct agent *agent)
         return;
     agent->state = AGENT_DONE;
     done.litter = agent->litter;
+    done.strangers = agent->door.strangers;
     traffic_count(&agent->traffic, &done);
     report_done(&agent->stream, &done);
 }
@@ -353,8 +360,9 @@ files_raise(struct agent *agent)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int
-agent_init(struct agent *agent, int control_fd, int host_fd)
+/* All but the stream. */
+static int
+parts_init(struct agent *agent, int host_fd)
 {
     int error;
 
@@ -372,11 +380,68 @@ agent_init(struct agent *agent, int control_fd, int host_fd)
     error = supervisor_init(&agent->supervisor, &agent->loop, &supervisor_hooks, agent);
     if (error == CPMP_OK && uv_signal_start(&agent->term, on_term, SIGTERM) < 0)
         error = CPMP_ESYS;
+    return error;
+}
+
+int
+agent_init(struct agent *agent, int control_fd, int host_fd)
+{
+    int error = parts_init(agent, host_fd);
+
     if (error == CPMP_OK)
         error = control_stream_init(&agent->stream, &agent->loop, control_fd, &stream_hooks, agent);
     if (error)
         fprintf(stderr, "cpmp-agent: cannot set up: %s\n", strerror(errno));
     agent->stream_open = error == CPMP_OK;
+    return error;
+}
+
+/* --- in a pool --- */
+
+static void
+on_launcher(void *arg, int fd, struct tls *tls)
+{
+    struct agent *agent = arg;
+
+    if (agent->state == AGENT_LOST) {
+        close(fd);
+        tls_free(tls);
+        return;
+    }
+    job_listen_at(&agent->job, fd);
+    if (control_stream_init_tls(&agent->stream, &agent->loop, fd, tls, true, CONTROL_LEASE_MS,
+                                &stream_hooks, agent) == CPMP_OK)
+        agent->stream_open = true;
+    else
+        agent_lose(agent, strerror(errno));
+}
+
+static void
+on_nobody(void *arg)
+{
+    agent_lose(arg, "no launcher came");
+}
+
+static const struct control_door_hooks door_hooks = {
+    .on_launcher = on_launcher, .on_nobody = on_nobody,
+};
+
+int
+agent_init_pool(struct agent *agent, const struct agent_pool *pool)
+{
+    const Cpmp__Hatch *hatch = pool->hatch;
+    uint64_t patience_ms = hatch->patience_ms > 0 ? hatch->patience_ms : PATIENCE_MS;
+    int error = parts_init(agent, -1);
+
+    if (error == CPMP_OK) {
+        agent->pooled = true;
+        agent->job.port_first = (uint16_t)hatch->port_first;
+        agent->job.port_last = (uint16_t)hatch->port_last;
+        error = control_door_open(&agent->door, &agent->loop, pool->fds, pool->fds_count,
+                                  hatch->key.data, patience_ms, &door_hooks, agent);
+    }
+    if (error)
+        fprintf(stderr, "cpmp-agent: cannot set up: %s\n", strerror(errno));
     return error;
 }
 
@@ -394,6 +459,8 @@ agent_release(struct agent *agent)
     if (agent->progress_made)
         progress_release(&agent->progress);
     traffic_release(&agent->traffic);
+    if (agent->pooled)
+        control_door_release(&agent->door);
     if (agent->parts_made) {
         input_release(&agent->input);
         output_release(&agent->output);

@@ -11,6 +11,9 @@
  * that ends before, a message that breaks the rules, SIGTERM: LOST, the lease is over; everything
  * below the agent is killed, and it exits with 1.
  *
+ * In a pool (agent_init_pool) its daemon's nest made it: it waits in NEW, behind a door
+ * (control/door.h), for the launcher who has the key, and for no longer than its patience.
+ *
  * Single-threaded: one libuv loop, every function is called from it.
  */
 
@@ -25,10 +28,19 @@
 #include "agent/progress.h"
 #include "agent/supervisor.h"
 #include "agent/traffic.h"
+#include "control/door.h"
 #include "control/stream.h"
+#include "wire/nest.pb-c.h"
 
 enum agent_state {
     AGENT_NEW, AGENT_READY, AGENT_RUNNING, AGENT_ENDING, AGENT_DONE, AGENT_LOST
+};
+
+/* What an agent of a pool begins with. */
+struct agent_pool {
+    const Cpmp__Hatch *hatch;
+    int fds[CONTROL_DOOR_SOCKETS_MAX];  /* listening sockets */
+    uint32_t fds_count;
 };
 
 struct agent {
@@ -41,6 +53,8 @@ struct agent {
     bool progress_made;
     struct rlimit files;    /* RLIMIT_NOFILE as we got it, and as ranks get it */
     struct control_stream stream;
+    bool pooled;            /* a nest made it; the stream is one between machines */
+    struct control_door door;
     struct job job;
     struct supervisor supervisor;
     struct output output;
@@ -53,6 +67,10 @@ struct agent {
 /* Takes over both descriptors; `host_fd` may be -1. CPMP_OK; else a text for people is on
  * stderr. */
 int agent_init(struct agent *agent, int control_fd, int host_fd);
+
+/* The same for an agent of a pool. Takes over the sockets of `pool`; the rest is read during the
+ * call only. */
+int agent_init_pool(struct agent *agent, const struct agent_pool *pool);
 
 /* Returns the exit status when the job is over. */
 int agent_run(struct agent *agent);

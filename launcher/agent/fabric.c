@@ -195,6 +195,7 @@ listener_bind(struct fabric *fabric, const struct fabric_config *config, const c
 
     for (uint32_t i = 0; i < count && result == -FI_EADDRINUSE; i++)
         result = listener_try(fabric, config->port_first + (start + i) % count, step);
+    info_set_port(fabric->info, 0);  /* endpoints that connect bind to what it says, too */
     return result;
 }
 
@@ -256,6 +257,25 @@ fabric_start(struct fabric *fabric, const struct fabric_config *config, char *wh
     door_snapshot_unpace(&snapshot);
     door_snapshot_seal(&snapshot);
     return result == 0 ? CPMP_OK : open_failed(fabric, step, result, why);
+}
+
+void
+fabric_warm(void)
+{
+    struct door_snapshot snapshot;
+    struct fabric_signals signals;
+    struct fabric fabric = {0};
+    char why[FABRIC_WHY_MAX];
+
+    fabric.library = fabric_library_get(why, sizeof(why));
+    if (fabric.library == NULL)
+        return;
+    door_snapshot_take(&snapshot);
+    fabric_signals_save(&signals);
+    if (info_get(&fabric, LISTEN_DEFAULT, AF_INET, why) == CPMP_OK)
+        fabric.library->freeinfo(fabric.info);
+    fabric_signals_restore(&signals);
+    door_snapshot_seal(&snapshot);
 }
 
 static uint64_t

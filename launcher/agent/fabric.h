@@ -72,6 +72,10 @@ struct fabric_counts {
     uint64_t strangers;
 };
 
+/* Does now what is slow at the first fabric_open: loading libfabric and listing its providers. What
+ * fails is told then. The process may fork afterwards: there is no thread and no descriptor yet. */
+void fabric_warm(void);
+
 /* Loads libfabric, listens. On failure *fabric_p is left alone and `why` (FABRIC_WHY_MAX bytes)
  * says what failed, where and what to do. Errors: CPMP_EINVAL (the address), CPMP_ENOSUP (no
  * libfabric, no provider tcp), CPMP_ENOMEM, CPMP_ESYS. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cpmp.h>
@@ -85,6 +86,17 @@ job_release(struct job *job)
     memset(job, 0, sizeof(*job));
 }
 
+void
+job_listen_at(struct job *job, int connection_fd)
+{
+    struct sockaddr_storage local;
+    socklen_t bytes = sizeof(local);
+
+    if (getsockname(connection_fd, (struct sockaddr *)&local, &bytes) != 0 ||
+        !control_address_print_host((struct sockaddr *)&local, job->reached_at))
+        job->reached_at[0] = '\0';
+}
+
 int
 job_setup(struct job *job, const Cpmp__Setup *setup)
 {
@@ -92,7 +104,7 @@ job_setup(struct job *job, const Cpmp__Setup *setup)
         return CPMP_EVERSION;
     if (setup->key.len != JOB_KEY_BYTES || setup->peers == 0 || setup->peer >= setup->peers)
         return CPMP_EPROTO;
-    job->listen = strdup(setup->listen);
+    job->listen = strdup(*setup->listen != '\0' ? setup->listen : job->reached_at);
     job->cgroup = strdup(setup->cgroup);
     job->home = strdup(setup->home);
     if (job->listen == NULL || job->cgroup == NULL || job->home == NULL)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/address.h"
 #include "ring/segment.h"
 #include "wire/control.pb-c.h"
 
@@ -24,6 +25,8 @@ struct job {
     uint32_t peer, peers;
     uint32_t capacity_millicores;
     char *listen;              /* address for the fabric endpoint; "": loopback */
+    uint16_t port_first, port_last;  /* its ports; 0, 0: any */
+    char reached_at[CONTROL_ADDRESS_MAX];  /* stands in for an empty Setup.listen; "": nothing */
     char *cgroup, *home;       /* directories of control groups (Setup); "": none */
     Cpmp__Start *start;        /* NULL before job_start; owned */
     uint32_t world, local;
@@ -41,6 +44,10 @@ struct job {
  * the descriptor is no sealed memfd; CPMP_ESYS with errno. */
 int job_init(struct job *job, int host_fd);
 void job_release(struct job *job);
+
+/* Before job_setup: the launcher's connection came to this address of the machine, so other agents
+ * can reach it there too. */
+void job_listen_at(struct job *job, int connection_fd);
 
 /* Who this agent is. CPMP_OK, CPMP_EVERSION, CPMP_EPROTO, CPMP_ENOMEM. */
 int job_setup(struct job *job, const Cpmp__Setup *setup);

@@ -3,6 +3,7 @@
 /*
  * cpmp-agent CONTROL_FD [HOST_PAGE_FD]: a job's process on one peer. Started by the launcher with a
  * control stream, never by hand; what the descriptors are stands in control/stream.h.
+ * cpmp-agent --nest FD: makes agents for the daemon that started it (agent/nest.h).
  */
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include <cpmp.h>
 
 #include "agent/agent.h"
+#include "agent/nest.h"
 
 /* Signals that a terminal sends to whoever is in its foreground; what they mean to the job the
  * launcher decides. SIGPIPE, SIGXFSZ: calls tell by their result. */
@@ -61,8 +64,42 @@ signals_prepare(void)
 
     for (size_t i = 0; i < sizeof(ignored_signals) / sizeof(ignored_signals[0]); i++)
         sigaction(ignored_signals[i], &action, NULL);
+}
+
+static void
+parent_bind(void)
+{
     /* SIGTERM, not SIGKILL: orphans below us would outlive us. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+}
+
+static int
+usage(void)
+{
+    fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD], cpmp-agent --nest FD\n"
+          "cpexec and cpmpd start it, with open descriptors; use cpexec.\n", stderr);
+    return 2;
+}
+
+static int
+prepare(void)
+{
+    if (descriptors_prepare() < 0) {
+        perror("cpmp-agent: cannot open /dev/null");
+        return -1;
+    }
+    signals_prepare();
+    return 0;
+}
+
+static int
+nest_main(int argc, char **argv)
+{
+    int fd = argc == 3 ? fd_parse(argv[2]) : -1;
+
+    if (fd < 0)
+        return usage();
+    return prepare() < 0 ? 1 : nest_run(fd);
 }
 
 int
@@ -73,16 +110,13 @@ main(int argc, char **argv)
     int host_fd = argc > 2 ? fd_parse(argv[2]) : -1;
     int status;
 
-    if (argc < 2 || argc > 3 || control_fd < 0 || (argc == 3 && host_fd < 0)) {
-        fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD]\n"
-              "cpexec starts it, with open descriptors; use cpexec.\n", stderr);
-        return 2;
-    }
-    if (descriptors_prepare() < 0) {
-        perror("cpmp-agent: cannot open /dev/null");
+    if (argc > 1 && strcmp(argv[1], "--nest") == 0)
+        return nest_main(argc, argv);
+    if (argc < 2 || argc > 3 || control_fd < 0 || (argc == 3 && host_fd < 0))
+        return usage();
+    if (prepare() < 0)
         return 1;
-    }
-    signals_prepare();
+    parent_bind();
     if (agent_init(&agent, control_fd, host_fd) != CPMP_OK)
         return 1;
     status = agent_run(&agent);

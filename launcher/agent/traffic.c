@@ -29,8 +29,8 @@ int
 traffic_listen(struct traffic *traffic, const struct job *job, char *why)
 {
     struct fabric_config config = {
-        .listen = job->listen, .job = job->id, .key = job->key, .peer = job->peer,
-        .peers = job->peers, .incarnation = 1,
+        .listen = job->listen, .port_first = job->port_first, .port_last = job->port_last,
+        .job = job->id, .key = job->key, .peer = job->peer, .peers = job->peers, .incarnation = 1,
     };
 
     traffic->job = job;
@@ -139,7 +139,7 @@ traffic_count(const struct traffic *traffic, Cpmp__Done *done)
     done->bytes_out = carried.bytes_out;
     done->bytes_in = carried.bytes_in;
     done->batches_out = carried.batches_out;
-    done->strangers = carried.strangers;
+    done->strangers += carried.strangers;
 }
 
 void

@@ -42,24 +42,48 @@ control_address_parse(const char *text, struct sockaddr_storage *address)
     return inet_pton(AF_INET, host, &inet->sin_addr) == 1;
 }
 
+static bool
+is_mapped(const struct sockaddr *address)
+{
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+bool
+control_address_print_host(const struct sockaddr *address, char text[CONTROL_ADDRESS_MAX])
+{
+    const struct sockaddr_in6 *inet6 = (const struct sockaddr_in6 *)address;
+    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "";
+    const void *bytes = &inet6->sin6_addr;
+    int family = address->sa_family;
+
+    if (family == AF_INET)
+        bytes = &((const struct sockaddr_in *)address)->sin_addr;
+    if (is_mapped(address)) {
+        bytes = &inet6->sin6_addr.s6_addr[12];
+        family = AF_INET;
+    }
+    if ((family != AF_INET && family != AF_INET6) ||
+        inet_ntop(family, bytes, host, sizeof(host)) == NULL)
+        return false;
+    if (family == AF_INET6 && inet6->sin6_scope_id != 0 &&
+        if_indextoname(inet6->sin6_scope_id, scope + 1) != NULL)
+        scope[0] = '%';
+    snprintf(text, CONTROL_ADDRESS_MAX, "%s%s", host, scope);
+    return true;
+}
+
 bool
 control_address_print(const struct sockaddr *address, char text[CONTROL_ADDRESS_MAX])
 {
-    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "";
+    char host[CONTROL_ADDRESS_MAX];
 
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *inet = (const struct sockaddr_in *)address;
-        if (inet_ntop(AF_INET, &inet->sin_addr, host, sizeof(host)) == NULL)
-            return false;
-        snprintf(text, CONTROL_ADDRESS_MAX, "%s:%u", host, ntohs(inet->sin_port));
-        return true;
-    }
-    const struct sockaddr_in6 *inet6 = (const struct sockaddr_in6 *)address;
-    if (address->sa_family != AF_INET6 ||
-        inet_ntop(AF_INET6, &inet6->sin6_addr, host, sizeof(host)) == NULL)
+    if (!control_address_print_host(address, host))
         return false;
-    if (inet6->sin6_scope_id != 0 && if_indextoname(inet6->sin6_scope_id, scope + 1) != NULL)
-        scope[0] = '%';
-    snprintf(text, CONTROL_ADDRESS_MAX, "[%s%s]:%u", host, scope, ntohs(inet6->sin6_port));
-    return true;
+    unsigned port = ntohs(address->sa_family == AF_INET
+                              ? ((const struct sockaddr_in *)address)->sin_port
+                              : ((const struct sockaddr_in6 *)address)->sin6_port);
+    int length = snprintf(text, CONTROL_ADDRESS_MAX, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+                          port);
+    return length < (int)CONTROL_ADDRESS_MAX;
 }

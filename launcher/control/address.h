@@ -15,7 +15,11 @@
 /* False when `text` is none, or longer than CONTROL_ADDRESS_MAX allows. */
 bool control_address_parse(const char *text, struct sockaddr_storage *address);
 
-/* False when `address` is neither IPv4 nor IPv6. */
+/* False when `address` is neither IPv4 nor IPv6. An IPv4 address in an IPv6 one is printed as what
+ * it is. */
 bool control_address_print(const struct sockaddr *address, char text[CONTROL_ADDRESS_MAX]);
+
+/* The same without the port (and brackets). */
+bool control_address_print_host(const struct sockaddr *address, char text[CONTROL_ADDRESS_MAX]);
 
 #endif

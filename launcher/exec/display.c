@@ -283,15 +283,82 @@ add_start(struct text *text, const struct exec_view *view, const struct exec_fai
     add_start_advice(text, failure);
 }
 
+typedef bool rank_choose(const struct exec_view *view, uint32_t rank, uint32_t peer);
+
+/* Adds the ranks that `choose` takes, as "3,5-7", shortened when they are many; how many there
+ * are. */
+static uint32_t
+chosen_add(struct text *text, const struct exec_view *view, rank_choose *choose, uint32_t peer)
+{
+    size_t begin = text->used;
+    uint32_t count = 0;
+
+    for (uint32_t rank = 0, end; rank < view->map->ranks; rank = end) {
+        end = rank + 1;
+        if (!choose(view, rank, peer))
+            continue;
+        while (end < view->map->ranks && choose(view, end, peer))
+            end++;
+        count += end - rank;
+        if (text->used - begin > LIST_COLUMNS)
+            continue;
+        text_print(text, "%s%u", text->used > begin ? "," : "", rank);
+        if (end > rank + 1)
+            text_print(text, "-%u", end - 1);
+        if (text->used - begin > LIST_COLUMNS)
+            text_add_string(text, ",...");
+    }
+    return count;
+}
+
+static bool
+rank_is_of_peer(const struct exec_view *view, uint32_t rank, uint32_t peer)
+{
+    return view->map->places[rank].peer == peer;
+}
+
+static bool
+rank_is_late(const struct exec_view *view, uint32_t rank, uint32_t peer)
+{
+    (void)peer;
+    return view->job->ranks[rank].late;
+}
+
+/* "with 3 ranks of this job (2-4)" */
+static void
+peer_ranks_add(struct text *text, const struct exec_view *view, uint32_t peer)
+{
+    struct text list = {0};
+    uint32_t count = chosen_add(&list, view, rank_is_of_peer, peer);
+
+    text_print(text, "with %u rank%s of this job", count, plural(count));
+    if (count > 0)
+        text_print(text, " (%s)", list.bytes);
+    text_release(&list);
+}
+
 static void
 add_peer(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
 {
-    text_print(text, "Peer %u (%s) was lost, with %u rank%s of this job: %s.\n", failure->peer,
-                    view->peer_names[failure->peer], view->map->peer_ranks[failure->peer],
-                    plural(view->map->peer_ranks[failure->peer]), text_string(&failure->text));
-    text_add_string(
-        text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
-              "ended.\nRun the job again.\n");
+    text_print(text, "Peer %u (%s) was lost, ", failure->peer, view->peer_names[failure->peer]);
+    peer_ranks_add(text, view, failure->peer);
+    text_print(text, ": %s.\n", text_string(&failure->text));
+    if (view->remote)
+        text_print(text, "Its machine or its agent (cpmp-agent) failed, or the network between. "
+                         "Ranks there end\nthemselves. Run the job again.\n");
+    else
+        text_add_string(
+            text, "Its agent (cpmp-agent) was killed or failed. Ranks that it left behind were "
+                  "ended.\nRun the job again.\n");
+}
+
+static void
+add_taken(struct text *text, const struct exec_view *view, const struct exec_failure *failure)
+{
+    text_print(text, "Peer %u (%s), ", failure->peer, view->peer_names[failure->peer]);
+    peer_ranks_add(text, view, failure->peer);
+    text_print(text, ", was taken away by its owner: %s.\nRun the job again.\n",
+               text_string(&failure->text));
 }
 
 static void
@@ -315,25 +382,9 @@ add_output(struct text *text, const struct exec_failure *failure)
 static void
 late_add(struct text *text, const struct exec_view *view)
 {
-    const struct exec_rank *ranks = view->job->ranks;
     struct text list = {0};
-    uint32_t count = 0;
+    uint32_t count = chosen_add(&list, view, rank_is_late, 0);
 
-    for (uint32_t rank = 0, end; rank < view->map->ranks; rank = end) {
-        end = rank + 1;
-        if (!ranks[rank].late)
-            continue;
-        while (end < view->map->ranks && ranks[end].late)
-            end++;
-        count += end - rank;
-        if (list.used > LIST_COLUMNS)
-            continue;
-        text_print(&list, "%s%u", list.used > 0 ? "," : "", rank);
-        if (end > rank + 1)
-            text_print(&list, "-%u", end - 1);
-        if (list.used > LIST_COLUMNS)
-            text_add_string(&list, ",...");
-    }
     text_print(text, "Still running then: %u of %u rank%s", count, view->map->ranks,
                     plural(view->map->ranks));
     if (count > 0 && count < view->map->ranks)
@@ -377,6 +428,9 @@ failure_add(struct text *text, const struct exec_view *view,
         break;
     case EXEC_CAUSE_PEER:
         add_peer(text, view, failure);
+        break;
+    case EXEC_CAUSE_TAKEN:
+        add_taken(text, view, failure);
         break;
     case EXEC_CAUSE_TROUBLE:
         text_print(text, "Peer %u (%s) can't go on: %s\n", failure->peer,

@@ -23,6 +23,7 @@ struct exec_view {
     const struct exec_job *job;    /* NULL before there is one */
     uint32_t cores;
     uint64_t id;                   /* the job's; 0: it isn't launched, and has none */
+    bool remote;                   /* peers are other machines, not agents that cpexec started */
 };
 
 void exec_display_map(struct text *text, const struct exec_view *view);

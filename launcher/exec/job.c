@@ -336,14 +336,17 @@ step_lost(struct exec_job *job, const struct exec_event *event, struct exec_acti
     failure_record_peer(job, was == EXEC_PEER_STARTING ? EXEC_CAUSE_READY : EXEC_CAUSE_PEER,
                         event->peer, event->text);
     stop_begin(job, SIGTERM, event->now_us, out);
+    if (job->state == EXEC_JOB_STOPPING && job->deadline_us > event->now_us + EXEC_JOB_LOST_US)
+        job->deadline_us = event->now_us + EXEC_JOB_LOST_US;
     progress_look(job, event->now_us, out);
     return 0;
 }
 
 static void
-step_trouble(struct exec_job *job, const struct exec_event *event, struct exec_actions *out)
+step_trouble(struct exec_job *job, const struct exec_event *event, enum exec_cause cause,
+             struct exec_actions *out)
 {
-    failure_record_peer(job, EXEC_CAUSE_TROUBLE, event->peer, event->text);
+    failure_record_peer(job, cause, event->peer, event->text);
     stop_begin(job, SIGTERM, event->now_us, out);
 }
 
@@ -452,7 +455,10 @@ step(struct exec_job *job, const struct exec_event *event, struct exec_actions *
     case EXEC_EVENT_LOST:
         return step_lost(job, event, out);
     case EXEC_EVENT_TROUBLE:
-        step_trouble(job, event, out);
+        step_trouble(job, event, EXEC_CAUSE_TROUBLE, out);
+        break;
+    case EXEC_EVENT_TAKEN_AWAY:
+        step_trouble(job, event, EXEC_CAUSE_TAKEN, out);
         break;
     case EXEC_EVENT_OUTPUT_FAILED:
         step_output_failed(job, event, out);

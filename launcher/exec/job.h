@@ -27,6 +27,7 @@
 
 #define EXEC_JOB_READY_US UINT64_C(30000000) /* an agent that hasn't begun after this is stuck */
 #define EXEC_JOB_GRACE_US UINT64_C(2000000)  /* from TERM to KILL */
+#define EXEC_JOB_LOST_US UINT64_C(1000000)   /* the same when a peer is lost: that took its time */
 #define EXEC_JOB_ANSWER_US UINT64_C(5000000) /* a free agent answers in this */
 
 #define EXEC_EXIT_TIMEOUT   110
@@ -55,6 +56,7 @@ enum exec_cause {
     EXEC_CAUSE_START,     /* a rank could not be started */
     EXEC_CAUSE_READY,     /* an agent didn't come up */
     EXEC_CAUSE_PEER,      /* an agent was lost */
+    EXEC_CAUSE_TAKEN,     /* a peer's owner took it back */
     EXEC_CAUSE_TROUBLE,   /* an agent said that it can't go on */
     EXEC_CAUSE_OUTPUT,    /* output or events can't be written */
     EXEC_CAUSE_READER,    /* nobody reads standard output any more */
@@ -111,6 +113,7 @@ enum exec_event_type {
     EXEC_EVENT_EXITED,        /* rank, pid, signaled, code, stage, ended, cpu_us, max_rss_kib */
     EXEC_EVENT_ABORT,         /* rank, code, text */
     EXEC_EVENT_TROUBLE,       /* peer, text */
+    EXEC_EVENT_TAKEN_AWAY,    /* peer, text: why */
     EXEC_EVENT_DONE,          /* peer */
     EXEC_EVENT_LOST,          /* peer, text: why; its control stream is gone */
     EXEC_EVENT_OUTPUT_FAILED, /* code: errno value, text: what couldn't be written */

@@ -14,6 +14,7 @@
 #include "exec/map.h"
 #include "exec/options.h"
 #include "exec/programs.h"
+#include "exec/remote.h"
 #include "exec/run.h"
 #include "plat/plat.h"
 #include "text/memory.h"
@@ -115,7 +116,7 @@ notes_make(const struct exec_options *options, struct text *notes)
 
 static int
 images_run(const struct exec_options *options, const struct exec_map *map, uint32_t cores,
-           struct text *error)
+           const struct exec_remotes *remotes, struct text *error)
 {
     size_t count = options->programs_count;
     struct exec_image *images = memory_new(count, sizeof(*images));
@@ -128,7 +129,7 @@ images_run(const struct exec_options *options, const struct exec_map *map, uint3
     if (code == 0 && exec_images_check(images, options->programs, count, error) != 0)
         code = 1;
     if (code == 0)
-        code = exec_run(options, map, images, environ, cores, text_string(&notes));
+        code = exec_run(options, map, images, environ, cores, remotes, text_string(&notes));
     else
         fail(code, error);
     for (size_t i = 0; i < count; i++)
@@ -138,15 +139,40 @@ images_run(const struct exec_options *options, const struct exec_map *map, uint3
     return code;
 }
 
+/* The peers of a job are the agents of $CPMP_AGENTS, if that names any. */
 static int
-job_run(const struct exec_options *options, struct text *error)
+remotes_init(struct exec_remotes *remotes, struct exec_options *options, uint32_t *cores,
+             struct text *error)
+{
+    const char *path = exec_environment_get(environ, "CPMP_AGENTS");
+
+    if (path == NULL || *path == '\0')
+        return 0;
+    if (exec_remotes_read(remotes, path, error) != 0)
+        return -1;
+    options->peers = remotes->count;
+    options->weighted = false;
+    *cores = 0;
+    for (uint32_t i = 0; i < remotes->count; i++) {
+        options->weights[i] = remotes->list[i].millicores / 1000;
+        *cores += options->weights[i];
+    }
+    return 0;
+}
+
+static int
+job_run(struct exec_options *options, struct text *error)
 {
     uint32_t cores = (uint32_t)cpi_cores_usable();
-    struct exec_map map;
+    struct exec_remotes remotes = {0};
+    struct exec_map map = {0};
     int code = 1;
 
-    if (hosts_check(options, error) != 0)
+    if (hosts_check(options, error) != 0 ||
+        remotes_init(&remotes, options, &cores, error) != 0) {
+        exec_remotes_release(&remotes);
         return fail(1, error);
+    }
     if (exec_map_init(&map, options, cores, error) != 0)
         fail(1, error);
     else if (options->no_launch)
@@ -154,7 +180,8 @@ job_run(const struct exec_options *options, struct text *error)
     else if (exec_descriptors_prepare(&map, options, error) != 0)
         fail(1, error);
     else
-        code = images_run(options, &map, cores, error);
+        code = images_run(options, &map, cores, remotes.count > 0 ? &remotes : NULL, error);
+    exec_remotes_release(&remotes);
     exec_map_release(&map);
     return code;
 }

@@ -88,6 +88,8 @@ cause_name(enum exec_cause cause)
     case EXEC_CAUSE_READY:
     case EXEC_CAUSE_PEER:
         return "peer";
+    case EXEC_CAUSE_TAKEN:
+        return "taken";
     case EXEC_CAUSE_TROUBLE:
         return "trouble";
     case EXEC_CAUSE_OUTPUT:

@@ -115,8 +115,8 @@ static void
 agents_kill(struct exec_run *run)
 {
     for (uint32_t i = 0; i < run->map->peers; i++)
-        if (run->job.peers[i] < EXEC_PEER_DONE && !run->peers[i].agent.reaped)
-            kill(run->peers[i].agent.pid, SIGKILL);
+        if (run->job.peers[i] < EXEC_PEER_DONE)
+            exec_run_peer_kill(&run->peers[i]);
 }
 
 static void
@@ -338,9 +338,15 @@ streams_are_drained(const struct exec_run *run)
     return true;
 }
 
+/* Remote agents are told, for they would take the silence that follows for our end. */
 static void
 stop_self(struct exec_run *run)
 {
+    if (!streams_are_drained(run))
+        return;
+    for (uint32_t i = 0; i < run->map->peers; i++)
+        if (run->peers[i].stream_open)
+            control_stream_absent(&run->peers[i].stream);
     if (!streams_are_drained(run))
         return;
     run->stop_self = false;
@@ -384,6 +390,8 @@ before_sleep(uv_prepare_t *prepare)
     pause_or_go_on(run);
     if (run->stop_self)
         stop_self(run);
+    if (run->job.state >= EXEC_JOB_KILLING)
+        exec_run_peers_stop_dialing(run);
     if (run->phase == EXEC_RUN_DRAIN && !exec_output_is_blocked(&run->output))
         uv_stop(&run->loop);
 }
@@ -426,14 +434,17 @@ names_make(struct exec_run *run)
         snprintf(run->host_name, sizeof(run->host_name), "localhost");
     for (uint32_t i = 0; i < run->map->peers; i++)
         run->peers[i].name = run->peer_names[i] =
-            exec_map_peer_name(run->map, run->host_name, i);
+            run->peers[i].remote != NULL ? memory_copy_text(run->peers[i].remote->name)
+                                         : exec_map_peer_name(run->map, run->host_name, i);
 }
 
 static void
 run_init(struct exec_run *run, const struct exec_options *options, const struct exec_map *map,
-         const struct exec_image *images, char **environment, uint32_t cores)
+         const struct exec_image *images, char **environment, uint32_t cores,
+         const struct exec_remotes *remotes)
 {
     memset(run, 0, sizeof(*run));
+    run->remotes = remotes;
     run->options = options;
     run->map = map;
     run->images = images;
@@ -444,6 +455,7 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
     for (uint32_t i = 0; i < map->peers; i++) {
         run->peers[i].run = run;
         run->peers[i].index = i;
+        run->peers[i].remote = remotes != NULL ? &remotes->list[i] : NULL;
         run->peers[i].agent.control_fd = -1;
         run->peers[i].agent.cgroup.lock_fd = -1;
     }
@@ -458,6 +470,7 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
         .job = &run->job,
         .cores = cores,
         .id = run->id,
+        .remote = remotes != NULL,
     };
     run->begun_us = exec_run_now_us();
     exec_job_init(&run->job, map, options->timeout_us, run->begun_us);
@@ -499,7 +512,7 @@ shares_make(struct exec_run *run)
     struct text why = {0}, note = {0};
     bool good;
 
-    if (!run->options->weighted)
+    if (!run->options->weighted || run->remotes != NULL)
         return;
     good = exec_cgroup_base_init(&base, &why) == 0;
     for (uint32_t i = 0; good && i < run->map->peers; i++) {
@@ -518,42 +531,6 @@ shares_make(struct exec_run *run)
     group_base_release(&base);
     text_release(&why);
     text_release(&note);
-}
-
-static int
-agents_start(struct exec_run *run, struct text *error)
-{
-    struct text path = {0};
-    int host_fd = -1, result = exec_pool_find_agent(&path, run->environment, error);
-
-    if (result == 0) {
-        host_fd = exec_pool_make_host_page(run->cores);
-        if (host_fd < 0) {
-            text_print(error, "shared memory can't be made: %s%s", strerror(errno),
-                            errno == EFBIG ? " (raise ulimit -f)" : "");
-            result = -1;
-        }
-    }
-    for (uint32_t i = 0; i < run->map->peers && result == 0; i++) {
-        struct exec_peer *peer = &run->peers[i];
-
-        result = exec_agent_start(&peer->agent, i, path.bytes, host_fd, run->environment, error);
-        if (result != 0)
-            break;
-        if (control_stream_init(&peer->stream, &run->loop, peer->agent.control_fd,
-                                &exec_run_stream_hooks, peer) != 0) {
-            text_print(error, "no control stream to the agent of peer %u: %s", i,
-                            strerror(errno));
-            result = -1;
-            break;
-        }
-        peer->stream_open = true;
-        exec_run_send_setup(peer, run->map->millicores[i]);
-    }
-    if (host_fd >= 0)
-        close(host_fd);
-    text_release(&path);
-    return result;
 }
 
 /* Everything that can fail before ranks are there. 0, or -1 with `error`. */
@@ -575,7 +552,7 @@ parts_start(struct exec_run *run, const char *notes, struct text *error)
     exec_pool_init();
     shares_make(run);
     exec_run_deadline_arm(run);
-    return agents_start(run, error);
+    return exec_run_peers_start(run, error);
 }
 
 /* --- and tear-down --- */
@@ -594,6 +571,7 @@ loop_close(struct exec_run *run)
     if (run->has_input)
         exec_input_close(&run->input);
     exec_output_close(&run->output);
+    exec_run_peers_stop_dialing(run);
     for (uint32_t i = 0; i < run->map->peers; i++)
         if (run->peers[i].stream_open)
             control_stream_close(&run->peers[i].stream);
@@ -601,23 +579,6 @@ loop_close(struct exec_run *run)
     uv_walk(&run->loop, handle_close, NULL);
     uv_run(&run->loop, UV_RUN_DEFAULT);
     uv_loop_close(&run->loop);
-}
-
-/* Agents of a start that failed half-way: nothing runs below them yet. */
-static void
-agents_drop(struct exec_run *run)
-{
-    for (uint32_t i = 0; i < run->map->peers; i++) {
-        struct exec_agent *agent = &run->peers[i].agent;
-
-        run->peers[i].gone = true;
-        if (agent->pid <= 0 || agent->reaped)
-            continue;
-        kill(agent->pid, SIGKILL);
-        waitpid(agent->pid, &agent->status, 0);
-        agent->reaped = true;
-    }
-    cgroups_remove(run);
 }
 
 static void
@@ -628,6 +589,8 @@ run_release(struct exec_run *run)
         free(run->peers[i].fabric_address);
         text_release(&run->peers[i].why);
         text_release(&run->peers[i].suspicion);
+        if (run->peers[i].dialed)
+            control_dial_release(&run->peers[i].dial);
     }
     free(run->peers);
     free(run->peer_names);
@@ -638,17 +601,19 @@ run_release(struct exec_run *run)
 
 int
 exec_run(const struct exec_options *options, const struct exec_map *map,
-         const struct exec_image *images, char **environment, uint32_t cores, const char *notes)
+         const struct exec_image *images, char **environment, uint32_t cores,
+         const struct exec_remotes *remotes, const char *notes)
 {
     struct exec_run *run = memory_new(1, sizeof(*run));
     struct text error = {0};
     int code;
 
-    run_init(run, options, map, images, environment, cores);
+    run_init(run, options, map, images, environment, cores, remotes);
     if (parts_start(run, notes, &error) == 0) {
         uv_run(&run->loop, UV_RUN_DEFAULT);
     } else {
-        agents_drop(run);
+        exec_run_peers_drop(run);
+        cgroups_remove(run);
         exec_run_note(run, text_string(&error));
         exec_output_flush(&run->output);
         run->exit_code = 1;

@@ -8,6 +8,8 @@
  *
  *   run.c           set-up, actions, the end
  *   run_messages.c  what agents say, and what is said to them
+ *   run_peers.c     starting and ending agents, embedded ones (exec/pool.h) and remote ones
+ *                   (exec/remote.h)
  *   run_signals.c   signals, children, timers
  *
  * The end has an order. The job is over; then agents are reaped; then orphans are killed and reaped
@@ -21,6 +23,7 @@
 
 #include <uv.h>
 
+#include "control/dial.h"
 #include "control/stream.h"
 #include "exec/display.h"
 #include "exec/events.h"
@@ -31,6 +34,7 @@
 #include "exec/output.h"
 #include "exec/pool.h"
 #include "exec/programs.h"
+#include "exec/remote.h"
 #include "exec/report.h"
 
 #define EXEC_RUN_LEAVE_MS 3000 /* an agent whose stream is closed has this long to exit */
@@ -52,7 +56,10 @@ struct exec_note {
 struct exec_peer {
     struct exec_run *run;
     uint32_t index;
+    const struct exec_remote *remote;  /* NULL: an embedded one, `agent` */
     struct exec_agent agent;
+    struct control_dial dial;
+    bool dialed, dialing;            /* the dial was started; its hook is still to come */
     struct control_stream stream;
     bool stream_open;
     bool gone;                       /* closed and reaped, and the job knows */
@@ -76,6 +83,7 @@ struct exec_run {
     const struct exec_options *options;
     const struct exec_map *map;
     const struct exec_image *images;  /* [options->programs_count] */
+    const struct exec_remotes *remotes;  /* NULL: the pool is embedded */
     char **environment;
     struct exec_view view;
     struct exec_job job;
@@ -103,10 +111,11 @@ struct exec_run {
     int exit_code;
 };
 
-/* Runs the job; returns cpexec's exit code. `cores`: usable ones. `notes`: to be said before. */
+/* Runs the job; returns cpexec's exit code. `cores`: usable ones. `notes`: to be said before.
+ * `remotes`: the agents of the map's peers, by index; NULL: it starts them here itself. */
 int exec_run(const struct exec_options *options, const struct exec_map *map,
              const struct exec_image *images, char **environment, uint32_t cores,
-             const char *notes);
+             const struct exec_remotes *remotes, const char *notes);
 
 /* --- between the files of run --- */
 
@@ -140,7 +149,20 @@ extern const struct control_stream_hooks exec_run_stream_hooks;
 
 int exec_run_signals_init(struct exec_run *run);
 
-/* A peer whose stream has closed and whose agent is reaped is lost, or was done. */
+/* Starts the agents, or begins to connect to them. 0, or -1 with `error`. */
+int exec_run_peers_start(struct exec_run *run, struct text *error);
+
+/* Agents of a start that failed half-way: nothing runs below them yet. */
+void exec_run_peers_drop(struct exec_run *run);
+
+/* The job is over or on its way down: who isn't connected won't be. */
+void exec_run_peers_stop_dialing(struct exec_run *run);
+
+/* The agent doesn't answer: no more of it. */
+void exec_run_peer_kill(struct exec_peer *peer);
+
+/* A peer whose stream has closed and whose agent, if it is a child, is reaped: it is lost, or was
+ * done. */
 void exec_run_peer_look(struct exec_peer *peer);
 
 /* Arms the timer for the job's deadline. */

@@ -36,7 +36,10 @@ exec_run_send_setup(struct exec_peer *peer, uint32_t millicores)
     setup.peers = run->map->peers;
     setup.name = peer->name;
     setup.capacity_millicores = millicores;
-    setup.listen = (char *)exec_agent_address(peer->index, run->environment);
+    if (peer->remote == NULL)
+        setup.listen = (char *)exec_agent_address(peer->index, run->environment);
+    else if (peer->remote->listen != NULL)
+        setup.listen = peer->remote->listen;
     if (peer->agent.cgroup.directory != NULL)
         setup.cgroup = peer->agent.cgroup.directory;
     if (peer->agent.cgroup.home != NULL)
@@ -247,14 +250,14 @@ verbose_say(struct exec_peer *peer, int result, uint32_t rank,
 }
 
 static void
-verbose_say_ready(struct exec_peer *peer)
+verbose_say_ready(struct exec_peer *peer, uint32_t pid)
 {
     struct exec_run *run = peer->run;
     struct text text = {0};
 
     if (!run->options->verbose)
         return;
-    exec_trace_agent(&text, &run->view, peer->index, peer->agent.pid,
+    exec_trace_agent(&text, &run->view, peer->index, (pid_t)pid,
                      exec_run_now_us() - run->begun_us);
     exec_output_say(&run->output, true, &text);
     text_release(&text);
@@ -280,11 +283,11 @@ on_ready(struct exec_peer *peer, const Cpmp__Ready *ready)
     peer->fabric_address = memory_new(ready->fabric_address.len, 1);
     if (ready->fabric_address.len > 0)
         memcpy(peer->fabric_address, ready->fabric_address.data, ready->fabric_address.len);
-    if (*ready->host != '\0' && strcmp(ready->host, run->host_name) != 0) {
+    if (peer->remote == NULL && *ready->host != '\0' && strcmp(ready->host, run->host_name) != 0) {
         free(peer->name);
         peer->name = run->peer_names[peer->index] = memory_copy_text(ready->host);
     }
-    verbose_say_ready(peer);
+    verbose_say_ready(peer, ready->pid);
     return exec_run_step(run, &event);
 }
 
@@ -446,6 +449,27 @@ on_peer_lost(struct exec_peer *peer, const Cpmp__PeerLost *lost)
     return 0;
 }
 
+/* What the owner of a peer decides, in words. */
+static void
+owner_note(struct exec_peer *peer, const char *what, const char *reason)
+{
+    struct text text = {0};
+
+    text_print(&text, "peer %u (%s) %s%s%s", peer->index, peer->name, what,
+               *reason != '\0' ? ": " : "", reason);
+    exec_run_note(peer->run, text.bytes);
+    text_release(&text);
+}
+
+static int
+on_taken_away(struct exec_peer *peer, const Cpmp__TakenAway *taken)
+{
+    struct exec_event event = {.type = EXEC_EVENT_TAKEN_AWAY, .peer = peer->index,
+                               .text = taken->reason};
+
+    return exec_run_step(peer->run, &event);
+}
+
 static int
 on_done(struct exec_peer *peer, const Cpmp__Done *done)
 {
@@ -501,8 +525,14 @@ message_handle(struct exec_peer *peer, const Cpmp__Control *message)
         return on_trouble(peer, message->trouble);
     case CPMP__CONTROL__BODY_DONE:
         return on_done(peer, message->done);
-    case CPMP__CONTROL__BODY_HEARTBEAT:
-        return 0;  /* it lives; on one machine the stream itself says so */
+    case CPMP__CONTROL__BODY_SUSPENDED:
+        owner_note(peer, "suspends its ranks", message->suspended->reason);
+        return 0;
+    case CPMP__CONTROL__BODY_RESUMED:
+        owner_note(peer, "goes on with its ranks", "");
+        return 0;
+    case CPMP__CONTROL__BODY_TAKEN_AWAY:
+        return on_taken_away(peer, message->taken_away);
     default:
         return -1;
     }
@@ -525,7 +555,8 @@ on_closed(void *arg, int error, const char *why)
     peer->stream_open = false;
     /* CPMP_OK: it is gone, and how it went says more. CPMP_ECANCELED: we closed, and said why. */
     if (error != CPMP_OK && error != CPMP_ECANCELED && peer->why.used == 0)
-        text_print(&peer->why, "its control stream failed: %s", why);
+        text_print(&peer->why, error == CPMP_EPEER ? "it is %s" : "its control stream failed: %s",
+                   why);
     exec_run_peer_look(peer);
 }
 

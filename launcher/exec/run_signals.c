@@ -38,37 +38,6 @@ on_child(uv_signal_t *signal, int number)
     exec_run_look(run);
 }
 
-static void
-leave_end(uv_timer_t *timer)
-{
-    struct exec_peer *peer = timer->data;
-
-    if (!peer->agent.reaped)
-        kill(peer->agent.pid, SIGKILL);
-}
-
-void
-exec_run_peer_look(struct exec_peer *peer)
-{
-    struct exec_run *run = peer->run;
-    struct exec_event event = {.type = EXEC_EVENT_LOST, .peer = peer->index};
-
-    if (peer->gone || peer->stream_open)
-        return;
-    if (!peer->agent.reaped) {
-        if (!uv_is_active((uv_handle_t *)&peer->leave))
-            uv_timer_start(&peer->leave, leave_end, EXEC_RUN_LEAVE_MS, 0);
-        return;
-    }
-    uv_timer_stop(&peer->leave);
-    peer->gone = true;
-    if (peer->why.used == 0)
-        exec_agent_describe_end(&peer->agent, &peer->why);
-    event.text = text_string(&peer->why);
-    exec_run_step(run, &event);
-    exec_run_look(run);
-}
-
 /* --- signals --- */
 
 static void

@@ -201,7 +201,7 @@ a_lost_peer_is_named(void **state)
 {
     (void)state;
     happens((struct exec_event){.type = EXEC_EVENT_LOST, .peer = 1, .text = "it was killed"});
-    BOX_HAS("Peer 1 (pc/1) was lost, with 1 rank of this job: it was killed");
+    BOX_HAS("Peer 1 (pc/1) was lost, with 1 rank of this job (2): it was killed");
 }
 
 static void

@@ -1,0 +1,177 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+test_description='agents that a nest made on other hosts: streams in TLS, leases, losses'
+. "$CPMP_SRCDIR/tests/system/sharness.d/pool.sh" && pool_begin "$0" "$@"
+. "${SHARNESS:-/usr/share/sharness/sharness.sh}"
+pool_skip
+
+build() { # program
+    cpcc -O2 -std=gnu11 -Wall -Wextra -Werror -o "$1" "$CPMP_SRCDIR/tests/system/src/$1.c"
+}
+
+# A nest on host 1 is fed by descriptor 5, that of host 2 by 6.
+nest_start() { # host, name of the nest
+    mkfifo "$2.in" &&
+    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" \
+        <"$2.in" >"$2.out" 2>"$2.err" 5>&- 6>&- & }
+}
+
+lines_are_more() { # file, than
+    test "$(wc -l <"$1")" -gt "$2"
+}
+
+# An agent; its line goes to the file "agents".
+hatch() { # descriptor, nest, name, address
+    before=$(wc -l <"$2.out") && echo "$3 2 $4 7712 7713" >&"$1" &&
+    await lines_are_more "$2.out" "$before" &&
+    tail -n 1 "$2.out" >>agents && grep -q "^$3 " agents
+}
+
+two_agents() { # addresses
+    rm -f agents
+    hatch 5 one pc1 "${1:-10.78.0.1}" && hatch 6 two pc2 "${2:-10.78.0.2}"
+}
+
+# Only the nest and who feeds it.
+only_the_nest_is_left() { # host
+    test "$(host_pids "$1" | wc -l)" -le 2
+}
+
+# One nest and who feeds it, of two.
+hatchery_is_gone() { # host
+    test "$(pgrep --ns "$(host_pid "$1")" --nslist net -x hatchery | wc -l)" = 1
+}
+
+nothing_is_left() {
+    only_the_nest_is_left 1 && only_the_nest_is_left 2
+}
+
+job_start() { # name, program...
+    name=$1 && shift &&
+    { CPMP_AGENTS=agents cpexec --json -np 4 "$@" >"$name.out" 2>"$name.err" \
+        5>&- 6>&- 9>&- & job=$!; }
+}
+
+ends_with() { # code, pid
+    wait "$2"
+    code=$?
+    test "$code" = "$1" || { echo "ended with $code" && false; }
+}
+
+uptime_is_past() { # seconds
+    test "$(cut -d. -f1 </proc/uptime)" -gt "$1"
+}
+
+test_expect_success 'two hosts, and a nest on each' '
+    hosts_make 2 && ip -6 addr add fd78::fe/64 dev br0 nodad &&
+    build mpi_traffic && echo "all well" >well &&
+    nest_start 1 one && exec 5>one.in && nest_start 2 two && exec 6>two.in
+'
+
+test_expect_success 'a job runs there, and agents end with it' '
+    two_agents && CPMP_AGENTS=agents cpexec -np 4 ./mpi_traffic 3 >actual 9>&- &&
+    test_cmp well actual && await nothing_is_left &&
+    grep -q "10.78.0.1:771[23] " agents && grep -q "10.78.0.2:771[23] " agents
+'
+
+test_expect_success 'over IPv6 too' '
+    two_agents fd78::1 fd78::2 &&
+    CPMP_AGENTS=agents cpexec -np 4 ./mpi_traffic 3 >actual 9>&- && test_cmp well actual
+'
+
+# What an agent is forked from must have no thread and, but for its two sockets, no descriptor.
+test_expect_success 'a nest holds nothing that a fork would share' '
+    nest=$(on 1 pgrep -P $(pgrep --ns "$(host_pid 1)" --nslist net -x hatchery)) &&
+    ls /proc/$nest/task >actual && echo $nest >expected && test_cmp expected actual &&
+    ls -l /proc/$nest/fd | grep -c "socket:\|signalfd" >actual &&
+    echo 2 >expected && test_cmp expected actual && test $(ls /proc/$nest/fd | wc -l) -le 6
+'
+
+stranger='
+    use strict;
+    use warnings;
+    use IO::Socket::INET;
+    my $socket = IO::Socket::INET->new(PeerAddr => $ARGV[0]) or die "$ARGV[0]: $@\n";
+    $socket->print("GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n");
+    $socket->flush;
+    local $/;
+    my $answer = <$socket>;
+'
+test_expect_success 'a stranger is dropped and counted' '
+    two_agents && door=$(sed -n "s/^pc2 .* \([0-9.:]*\) #.*/\1/p" agents) &&
+    "${PERL:-perl}" -e "$stranger" "$door" &&
+    job_start stranger ./mpi_traffic 2 && ends_with 0 $job &&
+    grep -o "\"strangers\":[0-9]*" stranger.out >actual &&
+    printf "\"strangers\":0\n\"strangers\":1\n" >expected && test_cmp expected actual
+'
+
+test_expect_success 'who has another key is told so; the agent waits for the right one' '
+    two_agents && sed "/^pc2/s/ [0-9a-f]\{8\}/ 00000000/" agents >wrong &&
+    test_must_fail env CPMP_AGENTS=wrong cpexec -np 4 true 2>err </dev/null 9>&- &&
+    grep "pc2.*10.78.0.2:771.*key" err &&
+    await only_the_nest_is_left 1 && sed -n /^pc2/p agents >right &&
+    CPMP_AGENTS=right cpexec -np 2 true 9>&- && await nothing_is_left
+'
+
+test_expect_success 'an agent that is killed ends the job, named with its ranks' '
+    two_agents && job_start killed ./mpi_traffic for-ever &&
+    await grep -q "under way" killed.out &&
+    kill -9 $(sed -n "s/^pc2 .* # //p" agents) && ends_with 1 $job &&
+    grep "Peer 1 (pc2) was lost, with 2 ranks of this job (2-3)" killed.err &&
+    await nothing_is_left
+'
+
+test_expect_success 'when the launcher is killed, nothing is left' '
+    two_agents && job_start launcher ./mpi_traffic for-ever &&
+    await grep -q "under way" launcher.out && kill -9 $job && { ends_with 137 $job; } &&
+    await nothing_is_left
+'
+
+test_expect_success 'an agent that stands still is given up, and ends itself when it wakes' '
+    two_agents && job_start still ./mpi_traffic for-ever &&
+    await grep -q "under way" still.out && agent=$(sed -n "s/^pc2 .* # //p" agents) &&
+    kill -STOP $agent && ends_with 1 $job &&
+    grep "Peer 1 (pc2) was lost.*it is silent for 3 s" still.err &&
+    kill -CONT $agent && await nothing_is_left
+'
+
+test_expect_success 'a job waits for a launcher that was stopped by Ctrl-Z' '
+    two_agents && job_start stopped ./mpi_traffic for-ever &&
+    await grep -q "under way" stopped.out && kill -TSTP $job &&
+    await grep -q "^State:.T" /proc/$job/status &&
+    since=$(cut -d. -f1 </proc/uptime) && await uptime_is_past $((since + 5)) &&
+    kill -CONT $job && kill -TERM $job && ends_with 143 $job &&
+    grep "ended by signal 15" stopped.err && await nothing_is_left
+'
+
+test_expect_success 'agents survive their nest' '
+    rm -f agents && nest_start 1 three && exec 7>three.in && hatch 7 three pc1 10.78.0.1 &&
+    hatch 6 two pc2 10.78.0.2 && mkfifo words &&
+    { CPMP_AGENTS=agents cpexec -np 4 sh -c "
+        test \$CPMP_RANK != 0 || { echo waiting && read -r line; }
+        exec ./mpi_traffic 2" <words >orphan.out 5>&- 6>&- 7>&- 9>&- & } && job=$! &&
+    exec 8>words && await grep -q waiting orphan.out &&
+    exec 7>&- && await hatchery_is_gone 1 &&
+    echo go >&8 && exec 8>&- && ends_with 0 $job && grep "all well" orphan.out &&
+    await nothing_is_left
+'
+
+test "$(id -u)" = 0 && test_set_prereq ROOT
+test_expect_success ROOT 'as root, agents and ranks run as another user' '
+    HATCHERY_NOBODY=1 nest_start 1 four && exec 7>four.in && rm -f agents &&
+    hatch 7 four pc1 10.78.0.1 && exec 7>&- && echo nobody >expected &&
+    CPMP_AGENTS=agents cpexec -np 1 -wdir / id -un >actual 9>&- && test_cmp expected actual
+'
+
+# The last one: the cable is not mended before.
+test_expect_success 'a cut cable ends the job in time, and the lost host is clean when it is back' '
+    two_agents && job_start cut ./mpi_traffic for-ever &&
+    await grep -q "under way" cut.out && host_cut 2 &&
+    ends_with 1 $job && grep "Peer 1 (pc2) was lost.*it is silent for 3 s" cut.err &&
+    await nothing_is_left && host_mend 2
+'
+
+exec 5>&- 6>&-
+pool_end
+wait
+test_done

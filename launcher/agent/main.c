@@ -99,6 +99,9 @@ nest_main(int argc, char **argv)
 
     if (fd < 0)
         return usage();
+    if (fd > 3)
+        close_range(3, (unsigned)fd - 1, 0);  /* agents are forked: close-on-exec is no help */
+    close_range((unsigned)fd + 1, UINT_MAX, 0);
     return prepare() < 0 ? 1 : nest_run(fd);
 }
 

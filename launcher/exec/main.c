@@ -17,6 +17,7 @@
 #include "exec/remote.h"
 #include "exec/run.h"
 #include "plat/plat.h"
+#include "text/environment.h"
 #include "text/memory.h"
 
 /* A descriptor that is closed here would be given to the next file opened, and ranks would write
@@ -144,7 +145,7 @@ static int
 remotes_init(struct exec_remotes *remotes, struct exec_options *options, uint32_t *cores,
              struct text *error)
 {
-    const char *path = exec_environment_get(environ, "CPMP_AGENTS");
+    const char *path = environment_get(environ, "CPMP_AGENTS");
 
     if (path == NULL || *path == '\0')
         return 0;

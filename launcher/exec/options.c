@@ -11,6 +11,7 @@
 
 #include "control/rules.h"
 #include "ring/segment.h"
+#include "text/environment.h"
 #include "text/memory.h"
 
 struct parse {
@@ -574,17 +575,6 @@ programs_finish(struct parse *parse, int argc, char **argv)
     return 0;
 }
 
-const char *
-exec_environment_get(char **environment, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (char **at = environment; *at != NULL; at++)
-        if (strncmp(*at, name, length) == 0 && (*at)[length] == '=')
-            return *at + length + 1;
-    return NULL;
-}
-
 /* Defaults go the way of what is typed, so there is one reading of each value. */
 static int
 defaults_set(struct parse *parse)
@@ -594,7 +584,7 @@ defaults_set(struct parse *parse)
         const char *value = NULL;
 
         if (option->environment != NULL)
-            value = exec_environment_get(parse->environment, option->environment);
+            value = environment_get(parse->environment, option->environment);
         parse->option = value != NULL ? option->environment : option->names;
         if (value == NULL)
             value = option->initial;

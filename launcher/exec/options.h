@@ -79,7 +79,4 @@ void exec_options_each(exec_option_visit *visit, void *arg);
 void exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, uint32_t rank,
                                  struct text *path);
 
-/* Value of `name` in an environment; NULL when it isn't there. */
-const char *exec_environment_get(char **environment, const char *name);
-
 #endif

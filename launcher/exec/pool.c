@@ -18,6 +18,7 @@
 #include "exec/options.h"
 #include "plat/plat.h"
 #include "ring/segment.h"
+#include "text/environment.h"
 #include "text/memory.h"
 
 #define PREFIX_WORDS_MAX 32
@@ -31,52 +32,6 @@ static struct sigaction ignored_before[IGNORED_COUNT];
  * end. */
 static pid_t *inherited;
 static size_t inherited_count;
-
-/* --- the agent's program --- */
-
-static bool
-is_program(const char *path)
-{
-    return access(path, X_OK) == 0;
-}
-
-int
-exec_pool_find_agent(struct text *path, char **environment, struct text *error)
-{
-    const char *named = exec_environment_get(environment, "CPMP_AGENT");
-    char own[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-    char *slash;
-
-    if (named != NULL && *named != '\0') {
-        text_add_string(path, named);
-        if (is_program(named))
-            return 0;
-        text_print(error, "CPMP_AGENT=%s: %s; it should name the program cpmp-agent", named,
-                        strerror(errno));
-        return -1;
-    }
-    own[length > 0 ? length : 0] = '\0';
-    slash = strrchr(own, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    text_print(path, "%s/../libexec/cpmp/cpmp-agent", own);
-    if (is_program(path->bytes))
-        return 0;
-    text_clear(path);
-    text_add_string(path, CPMP_PKGLIBEXECDIR "/cpmp-agent");
-    if (is_program(path->bytes))
-        return 0;
-    text_clear(path);
-    text_print(path, "%s/%scpmp-agent", own, strstr(own, "/.libs") != NULL ? "../" : "");
-    if (is_program(path->bytes))
-        return 0;
-    text_print(error,
-                    "the program cpmp-agent is missing: it is neither in %s nor beside cpexec; "
-                    "install cpmp again, or name it by CPMP_AGENT",
-                    CPMP_PKGLIBEXECDIR);
-    return -1;
-}
 
 int
 exec_pool_make_host_page(uint32_t cores)
@@ -104,7 +59,7 @@ numbered_variable(const char *name, uint32_t index, char **environment)
     char full[64];
 
     snprintf(full, sizeof(full), "%s_%u", name, index);
-    return exec_environment_get(environment, full);
+    return environment_get(environment, full);
 }
 
 const char *

@@ -31,10 +31,6 @@ struct exec_agent {
     struct exec_cgroup cgroup;  /* directory NULL: none */
 };
 
-/* Finds cpmp-agent: $CPMP_AGENT, where it is installed beside this program, where it was built. 0,
- * or -1 with `error`. */
-int exec_pool_find_agent(struct text *path, char **environment, struct text *error);
-
 /* The host page (ring/segment.h) for `cores`; its fd, close-on-exec, or -1 with errno. */
 int exec_pool_make_host_page(uint32_t cores);
 

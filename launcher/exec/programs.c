@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/codec.h"
+#include "text/environment.h"
 #include "text/memory.h"
 
 /* --- environment --- */
@@ -48,7 +49,7 @@ env_make(struct exec_image *image, const struct exec_program *program, char **en
         const char *name = program->exports[i];
         if (strchr(name, '=') != NULL)
             env_set(image, name);
-        else if (exec_environment_get(environment, name) == NULL)
+        else if (environment_get(environment, name) == NULL)
             text_print(
                 notes, "cpexec: -x %s: this variable is not set, so ranks don't get it\n", name);
     }
@@ -148,7 +149,7 @@ executable_find(struct exec_image *image, const struct exec_program *program,
                 struct text *error)
 {
     const char *name = program->argv[0];
-    const char *path = exec_environment_get(image->env, "PATH");
+    const char *path = environment_get(image->env, "PATH");
     bool in_path = strchr(name, '/') == NULL;
     int number;
 

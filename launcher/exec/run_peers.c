@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "exec/run.h"
+#include "process/installed.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -90,7 +91,7 @@ static int
 embedded_start_all(struct exec_run *run, struct text *error)
 {
     struct text path = {0};
-    int host_fd = -1, result = exec_pool_find_agent(&path, run->environment, error);
+    int host_fd = -1, result = installed_agent(&path, run->environment, error);
 
     if (result == 0) {
         host_fd = exec_pool_make_host_page(run->cores);

@@ -13,20 +13,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "text/environment.h"
 #include "text/memory.h"
 
 #define LISTEN_BACKLOG 64
 
+/* One that is set, and not to nothing. */
 static const char *
 variable(char **environment, const char *name)
 {
-    size_t length = strlen(name);
+    const char *value = environment_get(environment, name);
 
-    for (; *environment != NULL; environment++)
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=' &&
-            (*environment)[length + 1] != '\0')
-            return *environment + length + 1;
-    return NULL;
+    return value != NULL && *value != '\0' ? value : NULL;
 }
 
 /* A directory that somebody named: --state or $CPMP_STATE. */

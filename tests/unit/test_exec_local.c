@@ -15,6 +15,7 @@
 #include "exec/cgroup.h"
 #include "exec/hosts.h"
 #include "exec/programs.h"
+#include "text/environment.h"
 
 /* --- hosts --- */
 
@@ -202,10 +203,10 @@ the_environment_is_the_launchers_and_what_x_adds(void **state)
     (void)state;
     assert_int_equal(0, exec_image_init(&image, &program, environment, &notes, &error));
     assert_int_equal(4, image.env_count);
-    assert_string_equal("new", exec_environment_get(image.env, "A"));
-    assert_string_equal("b", exec_environment_get(image.env, "B"));
-    assert_string_equal("c=d", exec_environment_get(image.env, "C"));
-    assert_null(exec_environment_get(image.env, "ABSENT"));
+    assert_string_equal("new", environment_get(image.env, "A"));
+    assert_string_equal("b", environment_get(image.env, "B"));
+    assert_string_equal("c=d", environment_get(image.env, "C"));
+    assert_null(environment_get(image.env, "ABSENT"));
     assert_non_null(strstr(text_string(&notes), "-x ABSENT"));
     exec_image_release(&image);
     text_release(&notes);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,26 @@ microseconds(const struct timeval *time)
     return (uint64_t)time->tv_sec * 1000000u + (uint64_t)time->tv_usec;
 }
 
+/* That a limit killed a rank is said before that it was killed. */
+static void
+cause_tell(struct agent *agent, int status)
+{
+    const char *reason = "";
+
+    if (agent->supervisor.sandbox != NULL && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        reason = sandbox_reason(agent->supervisor.sandbox);
+    if (*reason != '\0')
+        report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "%s", reason);
+}
+
+static void
+on_broken(void *arg, const char *why)
+{
+    struct agent *agent = arg;
+
+    report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "%s", why);
+}
+
 static void
 on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage *usage)
 {
@@ -124,6 +145,7 @@ on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage 
     traffic_forget(&agent->traffic, agent->job.local_ranks[index]);
     job_rank_uncount(&agent->job, index);
     progress_tell(&agent->progress, index);
+    cause_tell(agent, status);
     exited.rank = agent->job.local_ranks[index];
     exited.pid = (uint32_t)pid;
     exited.signaled = WIFSIGNALED(status);
@@ -137,6 +159,7 @@ on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage 
 static const struct supervisor_hooks supervisor_hooks = {
     .on_exited = on_exited,
     .on_empty = on_empty,
+    .on_broken = on_broken,
 };
 
 /* --- messages --- */
@@ -156,11 +179,15 @@ listen_failed(struct agent *agent, const char *why)
 }
 
 static void
-on_setup(struct agent *agent, const Cpmp__Setup *setup)
+on_setup(struct agent *agent, Cpmp__Setup *setup)
 {
     char why[FABRIC_WHY_MAX] = "";
     int error = job_setup(&agent->job, setup);
 
+    if (error == CPMP_OK) {
+        error = caging_ask(&agent->caging, setup->sandbox);
+        setup->sandbox = NULL;
+    }
     if (error == CPMP_EVERSION)
         agent_lose(agent,
                    "the launcher is of another version; install cpexec and cpmp-agent together");
@@ -185,9 +212,6 @@ parts_make(struct agent *agent)
     struct job *job = &agent->job;
     int error;
 
-    error = supervisor_reserve(&agent->supervisor, job->local);
-    if (error)
-        return error;
     error = output_init(&agent->output, &agent->loop, &agent->stream, 2 * (size_t)job->local,
                         on_drained, agent);
     if (error)
@@ -217,6 +241,30 @@ segment_failed_report(struct agent *agent, int error)
                         "");
 }
 
+/* Room for the ranks, and the sandbox if there is to be one. What fails is reported. */
+static int
+cage_make(struct agent *agent)
+{
+    struct job *job = &agent->job;
+    struct text why = {0};
+    int error = supervisor_reserve(&agent->supervisor, job->local);
+
+    if (error == CPMP_OK && agent->caging.asked != NULL) {
+        job->pids = calloc(job->local ? job->local : 1, sizeof(*job->pids));
+        error = job->pids == NULL ? CPMP_ENOMEM : CPMP_OK;
+    }
+    if (error) {
+        segment_failed_report(agent, error);
+        return error;
+    }
+    error = caging_start(&agent->caging, &agent->supervisor, job, &why);
+    if (error)
+        report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "no sandbox for the ranks: %s",
+                       text_string(&why));
+    text_release(&why);
+    return error;
+}
+
 /* Takes the message's Start away from it: the job keeps it. */
 static void
 on_start(struct agent *agent, Cpmp__Control *message)
@@ -228,6 +276,7 @@ on_start(struct agent *agent, Cpmp__Control *message)
         .input = &agent->input,
         .stream = &agent->stream,
         .files = &agent->files,
+        .caging = agent->caging.asked != NULL ? &agent->caging : NULL,
     };
     int error = job_start(&agent->job, message->start);
 
@@ -238,6 +287,9 @@ on_start(struct agent *agent, Cpmp__Control *message)
     message->body_case = CPMP__CONTROL__BODY__NOT_SET;
     message->start = NULL;
     agent->state = AGENT_RUNNING;
+    error = cage_make(agent);
+    if (error)
+        return;
     error = parts_make(agent);
     if (error) {
         segment_failed_report(agent, error);
@@ -466,6 +518,7 @@ agent_release(struct agent *agent)
         output_release(&agent->output);
     }
     supervisor_release(&agent->supervisor);
+    caging_release(&agent->caging);
     job_release(&agent->job);
     uv_loop_close(&agent->loop);
 }

@@ -22,6 +22,7 @@
 
 #include <uv.h>
 
+#include "agent/caging.h"
 #include "agent/input.h"
 #include "agent/job.h"
 #include "agent/output.h"
@@ -56,6 +57,7 @@ struct agent {
     bool pooled;            /* a nest made it; the stream is one between machines */
     struct control_door door;
     struct job job;
+    struct caging caging;
     struct supervisor supervisor;
     struct output output;
     struct input input;

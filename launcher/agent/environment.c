@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/libdir.h"
+#include "agent/sandbox/sandbox.h"
 
 #define ENTRY_BYTES 64u
 #define LIBRARY_PATH "LD_LIBRARY_PATH="
@@ -69,6 +70,27 @@ own_values(const struct job *job, uint32_t index, uint64_t values[OWN_COUNT])
     values[OWN_OMPI_UNIVERSE] = job->world;
 }
 
+static const char *const scratch_names[] = {"HOME=", "TMPDIR="};
+#define SCRATCH_COUNT (sizeof(scratch_names) / sizeof(scratch_names[0]))
+
+static bool
+name_is_scratch(const char *entry)
+{
+    for (size_t i = 0; i < SCRATCH_COUNT; i++)
+        if (strncmp(entry, scratch_names[i], strlen(scratch_names[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool
+library_find(char directory[PATH_MAX], bool caged)
+{
+    if (!caged)
+        return libdir_find(directory);
+    snprintf(directory, PATH_MAX, "%s", SANDBOX_LIBRARY);
+    return true;
+}
+
 static bool
 is_library_path(const char *entry)
 {
@@ -86,15 +108,17 @@ library_path_given(const Cpmp__Program *program)
 
 /* Every rank gets the path, also one that is no MPI program: it may start one. */
 char **
-environment_new(const struct job *job, uint32_t index)
+environment_new(const struct job *job, uint32_t index, const char *scratch)
 {
     const Cpmp__Program *program = job_program(job, index);
     const char *given = library_path_given(program);
     char directory[PATH_MAX];
-    bool prepend = libdir_find(directory) && !libdir_is_listed(given, directory);
+    bool prepend = library_find(directory, scratch != NULL) && !libdir_is_listed(given, directory);
     size_t path_bytes = prepend ? sizeof(LIBRARY_PATH ":") + strlen(directory) + strlen(given) : 0;
-    size_t pointers = program->n_env + OWN_COUNT + 2;
-    char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES + path_bytes);
+    size_t pointers = program->n_env + OWN_COUNT + SCRATCH_COUNT + 2;
+    size_t scratch_bytes = scratch ? sizeof("TMPDIR=") + strlen(scratch) : 0;
+    char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES +
+                        SCRATCH_COUNT * scratch_bytes + path_bytes);
     uint64_t values[OWN_COUNT];
     size_t used = 0;
     char *entry;
@@ -102,7 +126,8 @@ environment_new(const struct job *job, uint32_t index)
     if (env == NULL)
         return NULL;
     for (size_t i = 0; i < program->n_env; i++)
-        if (!name_is_own(program->env[i]) && !(prepend && is_library_path(program->env[i])))
+        if (!name_is_own(program->env[i]) && !(prepend && is_library_path(program->env[i])) &&
+            !(scratch && name_is_scratch(program->env[i])))
             env[used++] = program->env[i];
     own_values(job, index, values);
     entry = (char *)(env + pointers);
@@ -113,6 +138,11 @@ environment_new(const struct job *job, uint32_t index)
         (void)bytes;
         env[used++] = entry;
         entry += ENTRY_BYTES;
+    }
+    for (size_t i = 0; scratch && i < SCRATCH_COUNT; i++) {
+        snprintf(entry, scratch_bytes, "%s%s", scratch_names[i], scratch);
+        env[used++] = entry;
+        entry += scratch_bytes;
     }
     if (prepend) {
         snprintf(entry, path_bytes, "%s%s%s%s", LIBRARY_PATH, directory, *given ? ":" : "", given);

@@ -5,6 +5,7 @@
 /*
  * The environment of a rank: its program's, without any name that is ours to set, then ours; and
  * our library in front of LD_LIBRARY_PATH (agent/libdir.h), unless the program's names it already.
+ * For a caged rank HOME and TMPDIR are the scratch, and the library's directory is the cage's.
  * The numbers of the descriptors are the same for every rank.
  */
 
@@ -14,8 +15,9 @@
 #define RANK_DOORBELL_FD 101
 #define RANK_HOST_FD     102
 
-/* For local rank `index`; a NULL-terminated array in one piece with its strings, or NULL when
- * memory is short. The program's own strings are not copied. The caller frees it. */
-char **environment_new(const struct job *job, uint32_t index);
+/* For local rank `index`, caged when `scratch` isn't NULL; a NULL-terminated array in one piece
+ * with its strings, or NULL when memory is short. The program's own strings are not copied. The
+ * caller frees it. */
+char **environment_new(const struct job *job, uint32_t index, const char *scratch);
 
 #endif

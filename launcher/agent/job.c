@@ -80,6 +80,7 @@ job_release(struct job *job)
         cpmp__start__free_unpacked(job->start, NULL);
     free(job->places);
     free(job->local_ranks);
+    free(job->pids);
     free(job->listen);
     free(job->cgroup);
     free(job->home);

@@ -32,6 +32,8 @@ struct job {
     uint32_t world, local;
     const Cpmp__RankPlace **places;  /* [world], by rank; into start */
     uint32_t *local_ranks;     /* [local] world rank */
+    uint32_t *pids;            /* [local] of caged ranks, as this process sees them; NULL: not
+                                * caged, and what a rank says is looked at */
     struct cpi_segment segment;
     int segment_fd, doorbell_fd, host_fd;  /* all above JOB_FD_MIN, close-on-exec */
     struct cpi_host_page *host;

@@ -98,10 +98,12 @@ rank_spawn(const struct ranks_parts *parts, uint32_t index, const struct stdio *
     for (size_t i = 0; i < count; i++)
         argv[i] = program->argv[i];
     argv[count] = NULL;
+    char *file = parts->caging ? caging_file(parts->caging, program->path) : NULL;
     struct spawn_request request = {
         .argv = argv,
+        .file = file,
         .env = env,
-        .directory = program->directory,
+        .directory = parts->caging ? caging_scratch(parts->caging) : program->directory,
         .umask = (mode_t)(job->start->umask & 0777),
         .stdio = {stdio->theirs[0], stdio->theirs[1], stdio->theirs[2]},
         .handed = {job->segment_fd, job->doorbell_fd, job->host_fd},
@@ -109,6 +111,7 @@ rank_spawn(const struct ranks_parts *parts, uint32_t index, const struct stdio *
         .files = parts->files,
     };
     result = supervisor_start(parts->supervisor, index, &request, step_p);
+    free(file);
     free(argv);
     return result;
 }
@@ -119,7 +122,8 @@ static int
 rank_start(const struct ranks_parts *parts, uint32_t index, enum spawn_step *step_p)
 {
     uint32_t rank = parts->job->local_ranks[index];
-    char **env = environment_new(parts->job, index);
+    char **env = environment_new(parts->job, index,
+                                 parts->caging ? caging_scratch(parts->caging) : NULL);
     struct stdio stdio;
     int result = -1;
     int error;
@@ -147,6 +151,8 @@ ranks_start(const struct ranks_parts *parts)
             failed_report(parts, i, step, errno);
             return;
         }
+        if (parts->job->pids != NULL)
+            parts->job->pids[i] = (uint32_t)supervisor_pid(parts->supervisor, i);
         report_started(parts->stream, parts->job->local_ranks[i],
                        (int)supervisor_pid(parts->supervisor, i));
     }

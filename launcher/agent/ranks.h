@@ -7,6 +7,7 @@
 
 #include <sys/resource.h>
 
+#include "agent/caging.h"
 #include "agent/input.h"
 #include "agent/job.h"
 #include "agent/output.h"
@@ -20,6 +21,7 @@ struct ranks_parts {
     struct input *input;
     struct control_stream *stream;
     const struct rlimit *files;  /* of the ranks */
+    const struct caging *caging; /* NULL: ranks aren't caged */
 };
 
 /* Starts every local rank and reports each as Started; after the first that can't be started, which

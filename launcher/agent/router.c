@@ -127,6 +127,7 @@ router_open(struct router **router_p, const struct router_config *config)
     router->segment = config->segment;
     router->fabric = config->fabric;
     router->host = config->host;
+    router->pids = config->pids;
     router->events = config->events;
     router->arg = config->arg;
     router->world = header->world;

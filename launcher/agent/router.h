@@ -55,6 +55,7 @@ struct router_config {
     const struct cpi_segment *segment;  /* with its map of places filled in */
     struct fabric *fabric;              /* NULL in a job of one peer; the router gets its events */
     struct cpi_host_page *host;         /* NULL: never spin */
+    const uint32_t *pids;               /* of local ranks, who can't know them; NULL: they can */
     int bell_fd;                        /* eventfd that ranks write to; stays the caller's */
     struct router_events events;
     void *arg;

@@ -32,10 +32,11 @@ on_reach(void *arg, uint32_t peer, const struct cpi_frame *frame)
     assert(peer == router->peer);
     if (reach->directs != NULL)
         return;
+    uint32_t pid = router->pids != NULL ? router->pids[reach - router->reaches]
+                                        : atomic_load(&block->pid);
     struct router_direct *directs = calloc(2 * (size_t)CPI_DIRECT_MAX, sizeof(*directs));
     if (directs == NULL ||
-        !reach_open(&reach->memory, (pid_t)atomic_load(&block->pid), block->cookie_address,
-                    block->cookie)) {
+        !reach_open(&reach->memory, (pid_t)pid, block->cookie_address, block->cookie)) {
         free(directs);
         return;
     }

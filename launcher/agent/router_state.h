@@ -115,6 +115,7 @@ struct router {
     const struct cpi_segment *segment;
     struct fabric *fabric;
     struct cpi_host_page *host;
+    const uint32_t *pids;                /* as in router_config */
     struct router_events events;
     void *arg;
     uint32_t world, local, peer, peers, words;

@@ -17,6 +17,7 @@
 
 #define SWEEP_FIRST_MS   1u      /* most dying processes are gone by then */
 #define SWEEP_AGAIN_MS   10u
+#define CAGE_TELLS_MS    100u    /* how killed ranks went, before it is killed itself */
 #define KILL_PATIENCE_MS 10000u  /* what SIGKILL hasn't ended by then sleeps in the kernel */
 
 static void
@@ -69,7 +70,7 @@ children_reap(struct supervisor *supervisor)
             continue;
         if (pid < 0)
             return false;  /* ECHILD */
-        rank = rank_of_pid(supervisor, pid);
+        rank = supervisor->sandbox ? NULL : rank_of_pid(supervisor, pid);
         if (rank)
             rank_exited(supervisor, rank, status, &usage);
     }
@@ -83,6 +84,8 @@ static void on_sweep(uv_timer_t *timer);
 static void
 supervisor_empty(struct supervisor *supervisor, const char *litter)
 {
+    if (supervisor->sandbox)
+        sandbox_finish(supervisor->sandbox);
     uv_timer_stop(&supervisor->sweep);
     supervisor->phase = SUPERVISOR_EMPTY;
     supervisor->hooks->on_empty(supervisor->arg, litter);
@@ -94,8 +97,12 @@ kill_begin(struct supervisor *supervisor)
 {
     supervisor->phase = SUPERVISOR_KILLING;
     supervisor->kill_began_ms = uv_now(supervisor->loop);
-    supervisor_signal(supervisor, SIGKILL);
-    uv_timer_start(&supervisor->sweep, on_sweep, 0, 0);
+    if (supervisor->sandbox)
+        sandbox_kill(supervisor->sandbox);
+    else
+        supervisor_signal(supervisor, SIGKILL);
+    uv_timer_start(&supervisor->sweep, on_sweep,
+                   supervisor->sandbox && supervisor->running > 0 ? CAGE_TELLS_MS : 0, 0);
 }
 
 static void
@@ -126,6 +133,8 @@ on_sweep(uv_timer_t *timer)
         supervisor_empty(supervisor, litter);
         return;
     }
+    if (supervisor->sandbox)
+        sandbox_end(supervisor->sandbox);
     descendants_signal(SIGKILL, 0, NULL, 0);
     uv_timer_start(timer, on_sweep, first ? SWEEP_FIRST_MS : SWEEP_AGAIN_MS, SWEEP_AGAIN_MS);
 }
@@ -179,6 +188,48 @@ rank_watch(struct supervisor_rank *rank)
     uv_poll_start(&rank->poll, UV_READABLE, on_pidfd);
 }
 
+/* --- the sandbox --- */
+
+static void
+on_caged_exited(void *arg, uint32_t index, int status, const struct rusage *usage)
+{
+    struct supervisor *supervisor = arg;
+
+    rank_exited(supervisor, &supervisor->ranks[index], status, usage);
+    if (supervisor->running > 0)
+        return;
+    if (supervisor->phase == SUPERVISOR_LEAVING)
+        kill_begin(supervisor);
+    else if (supervisor->phase == SUPERVISOR_KILLING)
+        uv_timer_start(&supervisor->sweep, on_sweep, 0, 0);
+}
+
+static void
+on_caged_broken(void *arg, const char *why)
+{
+    struct supervisor *supervisor = arg;
+
+    supervisor->hooks->on_broken(supervisor->arg, why);
+    sandbox_kill(supervisor->sandbox);
+}
+
+static const struct sandbox_hooks sandbox_hooks = {
+    .on_exited = on_caged_exited,
+    .on_broken = on_caged_broken,
+};
+
+int
+supervisor_cage(struct supervisor *supervisor, struct sandbox *sandbox,
+                const struct sandbox_config *config, struct text *why)
+{
+    assert(supervisor->ranks != NULL && supervisor->running == 0);
+    if (sandbox_start(sandbox, supervisor->loop, config, supervisor->count, &sandbox_hooks,
+                      supervisor, why) != CPMP_OK)
+        return CPMP_ESYS;
+    supervisor->sandbox = sandbox;
+    return sandbox_await(sandbox, why);
+}
+
 int
 supervisor_start(struct supervisor *supervisor, uint32_t index, const struct spawn_request *request,
                  enum spawn_step *step_p)
@@ -186,10 +237,16 @@ supervisor_start(struct supervisor *supervisor, uint32_t index, const struct spa
     struct supervisor_rank *rank = &supervisor->ranks[index];
 
     assert(index < supervisor->count && rank->pid == 0);
-    if (spawn_process(request, &rank->pid, step_p) < 0)
+    int result = supervisor->sandbox
+                     ? sandbox_run(supervisor->sandbox, index, request, &rank->pid, step_p)
+                     : spawn_process(request, &rank->pid, step_p);
+    if (result < 0) {
+        rank->pid = 0;
         return -1;
+    }
     supervisor->running++;
-    rank_watch(rank);
+    if (!supervisor->sandbox)
+        rank_watch(rank);
     supervisor_check(supervisor);
     return 0;
 }
@@ -203,8 +260,12 @@ supervisor_pid(const struct supervisor *supervisor, uint32_t index)
 
 /* A rank that isn't reaped yet keeps its group's number from being another's. */
 void
-supervisor_signal(const struct supervisor *supervisor, int number)
+supervisor_signal(struct supervisor *supervisor, int number)
 {
+    if (supervisor->sandbox) {
+        sandbox_signal(supervisor->sandbox, number);
+        return;
+    }
     for (uint32_t i = 0; i < supervisor->count; i++)
         if (supervisor->ranks[i].pid > 0)
             kill(-supervisor->ranks[i].pid, number);
@@ -247,6 +308,9 @@ supervisor_init(struct supervisor *supervisor, uv_loop_t *loop,
 void
 supervisor_release(struct supervisor *supervisor)
 {
+    if (supervisor->sandbox)
+        sandbox_release(supervisor->sandbox);
+    supervisor->sandbox = NULL;
     free(supervisor->ranks);
     supervisor->ranks = NULL;
     supervisor->count = 0;

@@ -3,7 +3,8 @@
 #define CPI_AGENT_SUPERVISOR_H
 
 /*
- * Starts the ranks, watches them by pidfd, and ends them and everything they ever started.
+ * Starts the ranks, watches them by pidfd, and ends them and everything they ever started. Caged
+ * ranks (sandbox/sandbox.h) are started and watched by the cage, with the same hooks.
  *
  * This process is a subreaper, so a rank's orphans become its children: it reaps them, and at the
  * end it kills and waits until there is no child any more (process/descendants.h). Phases:
@@ -20,6 +21,7 @@
 
 #include <uv.h>
 
+#include "agent/sandbox/sandbox.h"
 #include "process/spawn.h"
 
 enum supervisor_phase {
@@ -41,12 +43,15 @@ struct supervisor_hooks {
     /* After supervisor_end: no process is left, but for those that can't be killed, named in
      * `litter` ("" as a rule). Once. */
     void (*on_empty)(void *arg, const char *litter);
+    /* The sandbox has ended or a limit was passed; ranks are being killed. At most once. */
+    void (*on_broken)(void *arg, const char *why);
 };
 
 struct supervisor {
     uv_loop_t *loop;
     uv_signal_t child_signal;
     uv_timer_t sweep;
+    struct sandbox *sandbox;  /* NULL: none */
     struct supervisor_rank *ranks;
     uint32_t count, running;
     enum supervisor_phase phase;
@@ -65,6 +70,11 @@ void supervisor_release(struct supervisor *supervisor);
 /* Room for ranks 0 … count - 1; before the first start. CPMP_OK or CPMP_ENOMEM. */
 int supervisor_reserve(struct supervisor *supervisor, uint32_t count);
 
+/* Ranks are to run in `sandbox`, which becomes the supervisor's until it is EMPTY; the memory stays
+ * the caller's. After supervisor_reserve. CPMP_OK, or CPMP_ESYS with `why` for people. */
+int supervisor_cage(struct supervisor *supervisor, struct sandbox *sandbox,
+                    const struct sandbox_config *config, struct text *why);
+
 /* Starts rank `index`. On error -1 with errno and *step_p, and on_exited will not come. */
 int supervisor_start(struct supervisor *supervisor, uint32_t index,
                      const struct spawn_request *request, enum spawn_step *step_p);
@@ -72,7 +82,7 @@ int supervisor_start(struct supervisor *supervisor, uint32_t index,
 pid_t supervisor_pid(const struct supervisor *supervisor, uint32_t index);
 
 /* Sends signal `number` to the process group of every running rank. */
-void supervisor_signal(const struct supervisor *supervisor, int number);
+void supervisor_signal(struct supervisor *supervisor, int number);
 
 /* `kill`: everything dies now; else what is left when the last rank has exited. May be called again
  * with `kill`. on_empty comes from the loop. */

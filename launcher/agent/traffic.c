@@ -88,6 +88,7 @@ traffic_start(struct traffic *traffic, uv_loop_t *loop, struct control_stream *s
     const struct job *job = traffic->job;
     struct router_config config = {
         .segment = &job->segment, .fabric = traffic->fabric, .host = job->host,
+        .pids = job->pids,
         .bell_fd = job->doorbell_fd, .events = {.lost = on_lost, .faulty = on_faulty},
         .arg = traffic,
     };

@@ -127,7 +127,8 @@ images_run(const struct exec_options *options, const struct exec_map *map, uint3
     notes_make(options, &notes);
     for (size_t i = 0; i < count && code == 0; i++)
         code = exec_image_init(&images[i], &options->programs[i], environ, &notes, error);
-    if (code == 0 && exec_images_check(images, options->programs, count, error) != 0)
+    if (code == 0 && (exec_images_check(images, options->programs, count, error) != 0 ||
+                      exec_sandbox_check(&options->sandbox, images, count, error) != 0))
         code = 1;
     if (code == 0)
         code = exec_run(options, map, images, environ, cores, remotes, text_string(&notes));

@@ -26,7 +26,7 @@ typedef int option_set(struct parse *parse, const char *value);
 
 struct option {
     const char *names;        /* without dashes; the first is shown */
-    const char *argument;     /* NULL: none; with a space in it: two words */
+    const char *argument;     /* NULL: none; with a space in it: two words; [=…]: optional */
     const char *initial;      /* default, as it would be typed */
     const char *environment;  /* variable that overrides the default */
     option_set *set;
@@ -366,6 +366,12 @@ SET_FLAG(help)
 SET_FLAG(version)
 
 static int
+set_sandbox(struct parse *parse, const char *value)
+{
+    return exec_sandbox_parse(&parse->options->sandbox, value != NULL ? value : "", parse->error);
+}
+
+static int
 set_nothing(struct parse *parse, const char *value)
 {
     (void)value;
@@ -405,6 +411,7 @@ static const struct option option_table[] = {
     {"display-map", NULL, NULL, NULL, set_display_map, "show which rank runs where"},
     {"report-bindings", NULL, NULL, NULL, set_report_bindings, "show the cores ranks are bound to"},
     {"timeout", "S", "0", "MPIEXEC_TIMEOUT", set_timeout, "end the job after S seconds (exit 110)"},
+    {"sandbox", "[=LIMITS]", NULL, NULL, set_sandbox, "run ranks caged, as foreign ones are"},
     {"verbose v", NULL, NULL, NULL, set_verbose, "tell when agents and ranks start and end"},
     {"version V", NULL, NULL, NULL, set_version, "print the version"},
     {"help h", NULL, NULL, NULL, set_help, "print this page"},
@@ -488,8 +495,9 @@ option_take(struct parse *parse, int left, char **words)
         return -1;
     }
     parse->option = words[0];
-    want = option->argument == NULL ? 0 : strchr(option->argument, ' ') != NULL ? 2 : 1;
-    if (equals != NULL && want == 1)
+    bool may = option->argument != NULL && option->argument[0] == '[';
+    want = option->argument == NULL || may ? 0 : strchr(option->argument, ' ') != NULL ? 2 : 1;
+    if (equals != NULL && (want == 1 || may))
         return option->set(parse, equals + 1) == 0 ? 1 : -1;
     if (equals != NULL) {
         text_print(parse->error, "%s: this option takes %s", words[0],
@@ -623,6 +631,7 @@ exec_options_release(struct exec_options *options)
         free(options->programs[i].exports);
     free(options->programs);
     free((char *)options->output_directory);
+    exec_sandbox_release(&options->sandbox);
     text_release(&options->ignored);
     memset(options, 0, sizeof(*options));
 }

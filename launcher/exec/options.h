@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exec/sandbox.h"
 #include "text/text.h"
 
 #define EXEC_PEERS_MAX    64u     /* agents of an embedded pool */
@@ -52,6 +53,7 @@ struct exec_options {
 
     bool display_map, report_bindings, no_launch, verbose;
     uint64_t timeout_us;    /* 0: none */
+    struct exec_sandbox sandbox;
     bool help, version;
 
     struct text ignored; /* names of options that were accepted without effect, for a note */

@@ -44,9 +44,12 @@ exec_run_send_setup(struct exec_peer *peer, uint32_t millicores)
         setup.cgroup = peer->agent.cgroup.directory;
     if (peer->agent.cgroup.home != NULL)
         setup.home = peer->agent.cgroup.home;
+    setup.sandbox = exec_sandbox_message(&run->options->sandbox, run->images,
+                                         run->options->programs, run->options->programs_count);
     message.body_case = CPMP__CONTROL__BODY_SETUP;
     message.setup = &setup;
     peer_send(peer, &message);
+    exec_sandbox_message_free(setup.sandbox);
 }
 
 /* The parts of Start, which are the same for every agent. */

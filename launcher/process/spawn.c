@@ -151,10 +151,14 @@ child_run(const struct spawn_request *request, pid_t parent, volatile struct fai
     child_signals_reset();
     if (child_files_set(request) < 0)
         child_fail(failure, SPAWN_SETUP);
+    if (request->prepare && request->prepare(request->prepare_arg) < 0)
+        child_fail(failure, SPAWN_SETUP);
     umask(request->umask);
     if (request->directory && request->directory[0] && chdir(request->directory) < 0)
         child_fail(failure, SPAWN_DIRECTORY);
-    if (strchr(request->argv[0], '/'))
+    if (request->file)
+        child_exec_file(request->file, request);
+    else if (strchr(request->argv[0], '/'))
         child_exec_file(request->argv[0], request);
     else
         child_exec_search(request);

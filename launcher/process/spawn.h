@@ -18,6 +18,7 @@
 struct spawn_request {
     char *const *argv;      /* argv[0]: a path when it holds a slash, else looked up in PATH, then
                              * in `directory` */
+    const char *file;       /* what to run instead of argv[0], with a slash in it; NULL: argv[0] */
     char *const *env;       /* NAME=value; PATH in here counts */
     const char *directory;  /* "" or NULL: this process's */
     mode_t umask;
@@ -26,6 +27,10 @@ struct spawn_request {
     int handed[SPAWN_HANDED_MAX];
     int handed_as[SPAWN_HANDED_MAX];
     const struct rlimit *files;  /* RLIMIT_NOFILE of the child; NULL: this process's */
+    /* Called in the child, which still shares our memory: async-signal-safe calls only. NULL: none.
+     * -1 with errno ends the child, with SPAWN_SETUP. */
+    int (*prepare)(const void *arg);
+    const void *prepare_arg;
 };
 
 /* What could not be done, with errno in the function's errno. */

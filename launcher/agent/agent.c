@@ -38,6 +38,14 @@ cgroup_remove(const struct job *job)
 
 /* The group goes first, while SIGTERM, which the launcher's death sends, still has its handler.
  * With its last handle closed, the loop returns. */
+static const char *
+agent_ending(const struct agent *agent)
+{
+    if (agent->taken)
+        return "taken away";
+    return agent->state == AGENT_DONE ? "done" : "its launcher is lost";
+}
+
 static void
 agent_stop(struct agent *agent)
 {
@@ -45,8 +53,10 @@ agent_stop(struct agent *agent)
         cgroup_remove(&agent->job);
     if (agent->stream_open)
         control_stream_close(&agent->stream);
-    if (agent->pooled)
+    if (agent->pooled) {
         control_door_close(&agent->door);
+        keeper_close(&agent->keeper, agent_ending(agent));
+    }
     uv_walk(&agent->loop, handle_close, NULL);
 }
 
@@ -152,6 +162,7 @@ on_exited(void *arg, uint32_t index, pid_t pid, int status, const struct rusage 
     exited.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     exited.stage = atomic_load(&block->stage);
     exited.cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime);
+    exited.ended = agent->taken;
     exited.max_rss_kib = (uint64_t)usage->ru_maxrss;
     report_exited(&agent->stream, &exited);
 }
@@ -304,6 +315,17 @@ on_end(struct agent *agent, const Cpmp__End *end)
 {
     agent->state = AGENT_ENDING;
     supervisor_end(&agent->supervisor, end->kill);
+    agent_try_finish(agent);  /* all may be gone already: the owner took the machine back */
+}
+
+/* Ranks that the owner has suspended go on when he says so, not when the launcher does. */
+static void
+on_signal(struct agent *agent, int number)
+{
+    if (number == SIGSTOP || number == SIGCONT)
+        agent->stopped = number == SIGSTOP;
+    if (number != SIGCONT || !agent->suspended)
+        supervisor_signal(&agent->supervisor, number);
 }
 
 /* What comes only while a job runs or ends; false when it breaks the rules. */
@@ -319,7 +341,7 @@ on_running_message(struct agent *agent, const Cpmp__Control *message)
     case CPMP__CONTROL__BODY_SIGNAL:
         if (message->signal->number < 1 || message->signal->number >= NSIG)
             return false;
-        supervisor_signal(&agent->supervisor, message->signal->number);
+        on_signal(agent, message->signal->number);
         return true;
     default:
         return false;
@@ -469,6 +491,70 @@ on_launcher(void *arg, int fd, struct tls *tls)
 }
 
 static void
+agent_suspend(struct agent *agent, const char *reason)
+{
+    if (agent->suspended)
+        return;
+    agent->suspended = true;
+    supervisor_signal(&agent->supervisor, SIGSTOP);
+    if (agent->stream_open)
+        report_suspended(&agent->stream, reason);
+}
+
+static void
+agent_resume(struct agent *agent)
+{
+    if (!agent->suspended)
+        return;
+    agent->suspended = false;
+    if (!agent->stopped)
+        supervisor_signal(&agent->supervisor, SIGCONT);
+    if (agent->stream_open)
+        report_resumed(&agent->stream);
+}
+
+/* The launcher hears why before it hears of ranks that are gone; it ends the job, and this agent
+ * with it. One that has no launcher has nothing to wait for. */
+static void
+agent_leave(struct agent *agent, const char *reason)
+{
+    if (agent->taken || agent->state >= AGENT_ENDING)
+        return;
+    agent->taken = true;
+    if (!agent->stream_open) {
+        agent_lose(agent, reason);
+        return;
+    }
+    report_taken_away(&agent->stream, reason);
+    supervisor_end(&agent->supervisor, true);
+}
+
+static void
+on_order(void *arg, Cpmp__AgentOrder__What what, const char *reason)
+{
+    if (what == CPMP__AGENT_ORDER__WHAT__SUSPEND)
+        agent_suspend(arg, reason);
+    else if (what == CPMP__AGENT_ORDER__WHAT__RESUME)
+        agent_resume(arg);
+    else if (what == CPMP__AGENT_ORDER__WHAT__LEAVE)
+        agent_leave(arg, reason);
+}
+
+static const char *
+on_state(void *arg)
+{
+    static const char *const names[] = {
+        [AGENT_NEW] = "waiting", [AGENT_READY] = "ready", [AGENT_RUNNING] = "running",
+        [AGENT_ENDING] = "ending", [AGENT_DONE] = "done", [AGENT_LOST] = "lost",
+    };
+    const struct agent *agent = arg;
+
+    return agent->suspended && agent->state < AGENT_ENDING ? "suspended" : names[agent->state];
+}
+
+static const struct keeper_hooks keeper_hooks = {.on_order = on_order, .state = on_state};
+
+static void
 on_nobody(void *arg)
 {
     agent_lose(arg, "no launcher came");
@@ -487,6 +573,7 @@ agent_init_pool(struct agent *agent, const struct agent_pool *pool)
 
     if (error == CPMP_OK) {
         agent->pooled = true;
+        keeper_init(&agent->keeper, &agent->loop, hatch, &keeper_hooks, agent);
         agent->job.port_first = (uint16_t)hatch->port_first;
         agent->job.port_last = (uint16_t)hatch->port_last;
         error = control_door_open(&agent->door, &agent->loop, pool->fds, pool->fds_count,
@@ -511,8 +598,10 @@ agent_release(struct agent *agent)
     if (agent->progress_made)
         progress_release(&agent->progress);
     traffic_release(&agent->traffic);
-    if (agent->pooled)
+    if (agent->pooled) {
         control_door_release(&agent->door);
+        keeper_release(&agent->keeper);
+    }
     if (agent->parts_made) {
         input_release(&agent->input);
         output_release(&agent->output);

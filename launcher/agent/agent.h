@@ -25,6 +25,7 @@
 #include "agent/caging.h"
 #include "agent/input.h"
 #include "agent/job.h"
+#include "agent/keeper.h"
 #include "agent/output.h"
 #include "agent/progress.h"
 #include "agent/supervisor.h"
@@ -56,6 +57,10 @@ struct agent {
     struct control_stream stream;
     bool pooled;            /* a nest made it; the stream is one between machines */
     struct control_door door;
+    struct keeper keeper;
+    bool suspended;         /* by the machine's owner */
+    bool stopped;           /* by the launcher (Ctrl-Z) */
+    bool taken;             /* its owner took the machine back */
     struct job job;
     struct caging caging;
     struct supervisor supervisor;

@@ -135,6 +135,32 @@ report_peer_lost(struct control_stream *stream, uint32_t peer, const char *why)
 }
 
 void
+report_suspended(struct control_stream *stream, const char *reason)
+{
+    Cpmp__Suspended suspended = CPMP__SUSPENDED__INIT;
+
+    suspended.reason = TEXT(reason);
+    SEND(stream, SUSPENDED, suspended, &suspended);
+}
+
+void
+report_resumed(struct control_stream *stream)
+{
+    Cpmp__Resumed resumed = CPMP__RESUMED__INIT;
+
+    SEND(stream, RESUMED, resumed, &resumed);
+}
+
+void
+report_taken_away(struct control_stream *stream, const char *reason)
+{
+    Cpmp__TakenAway taken = CPMP__TAKEN_AWAY__INIT;
+
+    taken.reason = TEXT(reason);
+    SEND(stream, TAKEN_AWAY, taken_away, &taken);
+}
+
+void
 report_done(struct control_stream *stream, Cpmp__Done *done)
 {
     SEND(stream, DONE, done, done);

@@ -30,6 +30,9 @@ void report_event(struct control_stream *stream, uint32_t rank, uint64_t sequenc
 void report_exited(struct control_stream *stream, Cpmp__Exited *exited);
 void report_abort(struct control_stream *stream, uint32_t rank, int code, const char *text);
 void report_peer_lost(struct control_stream *stream, uint32_t peer, const char *why);
+void report_suspended(struct control_stream *stream, const char *reason);
+void report_resumed(struct control_stream *stream);
+void report_taken_away(struct control_stream *stream, const char *reason);
 void report_done(struct control_stream *stream, Cpmp__Done *done);
 
 __attribute__((format(printf, 3, 4)))

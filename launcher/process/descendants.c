@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@ struct process {
     pid_t pid, parent;
     char state;
     bool below;  /* us */
+    uint64_t ticks;  /* of CPU time, with that of its reaped children */
+    uint64_t rss_pages;
     char name[NAME_BYTES];
 };
 
@@ -35,12 +38,21 @@ stat_parse(char *text, struct process *process)
     char *open = strchr(text, '(');
     char *close = strrchr(text, ')');
     long parent;
+    unsigned long user, kernel;
+    long child_user, child_kernel, rss;
 
     if (open == NULL || close == NULL || close < open)
         return false;
     if (sscanf(close + 1, " %c %ld", &process->state, &parent) != 2)
         return false;
     process->parent = (pid_t)parent;
+    /* See proc(5): fields 14 to 17, and 24. */
+    if (sscanf(close + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld"
+               " %*d %*d %*d %*d %*u %*u %ld", &user, &kernel, &child_user, &child_kernel,
+               &rss) == 5) {
+        process->ticks = user + kernel + (uint64_t)child_user + (uint64_t)child_kernel;
+        process->rss_pages = (uint64_t)rss;
+    }
     *close = 0;
     snprintf(process->name, sizeof(process->name), "%s", open + 1);
     return true;
@@ -215,6 +227,31 @@ descendants_list(char *text, size_t text_bytes)
     }
     free(table.rows);
     return count;
+}
+
+/* Who is reaped by a descendant counts there, who is reaped by us in RUSAGE_CHILDREN. */
+void
+descendants_measure(struct descendants_usage *usage)
+{
+    struct table table = {0};
+    struct rusage reaped = {0};
+    uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+
+    memset(usage, 0, sizeof(*usage));
+    getrusage(RUSAGE_CHILDREN, &reaped);
+    usage->cpu_us = (uint64_t)(reaped.ru_utime.tv_sec + reaped.ru_stime.tv_sec) * 1000000u +
+                    (uint64_t)(reaped.ru_utime.tv_usec + reaped.ru_stime.tv_usec);
+    table_read(&table);
+    table_mark(&table, 0);
+    for (size_t i = 0; i < table.count; i++) {
+        const struct process *row = &table.rows[i];
+        if (!row_is_living(row))
+            continue;
+        usage->count++;
+        usage->cpu_us += row->ticks * 1000000u / ticks_per_s;
+        usage->rss_bytes += row->rss_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    free(table.rows);
 }
 
 bool

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Sends `signal` to every living descendant of this process, `spare` (and what is below it)
@@ -21,6 +22,14 @@ size_t descendants_signal(int signal, pid_t spare, char *refused, size_t refused
 
 /* Names the living descendants, as `refused` above. Returns how many there are. */
 size_t descendants_list(char *text, size_t text_bytes);
+
+struct descendants_usage {
+    uint64_t cpu_us;     /* of those that live, and of those that are reaped */
+    uint64_t rss_bytes;  /* of those that live; shared memory counts for each */
+    size_t count;        /* that live */
+};
+
+void descendants_measure(struct descendants_usage *usage);
 
 /* Is the living process `pid` one of them? */
 bool descendants_have(pid_t pid);

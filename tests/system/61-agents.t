@@ -11,25 +11,19 @@ build() { # program
 
 # A nest on host 1 is fed by descriptor 5, that of host 2 by 6.
 nest_start() { # host, name of the nest
-    mkfifo "$2.in" &&
-    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" \
+    mkfifo "$2.in" && mkdir "$2.state" &&
+    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" "$PWD/$2.state" \
         <"$2.in" >"$2.out" 2>"$2.err" 5>&- 6>&- & }
 }
 
-lines_are_more() { # file, than
-    test "$(wc -l <"$1")" -gt "$2"
+lines_are_more() { # file, of this name, than
+    test "$(grep -c "^$2 " "$1")" -gt "$3"
 }
 
 # An agent; its line goes to the file "agents".
 hatch() { # descriptor, nest, name, address
-    before=$(wc -l <"$2.out") && echo "$3 2 $4 7712 7713" >&"$1" &&
-    await lines_are_more "$2.out" "$before" &&
-    tail -n 1 "$2.out" >>agents && grep -q "^$3 " agents
-}
-
-two_agents() { # addresses
-    rm -f agents
-    hatch 5 one pc1 "${1:-10.78.0.1}" && hatch 6 two pc2 "${2:-10.78.0.2}"
+    before=$(grep -c "^$3 " "$2.out"; :) && echo "$3 2 $4 7712 7713" >&"$1" &&
+    await lines_are_more "$2.out" "$3" "$before" && grep "^$3 " "$2.out" | tail -n 1 >>agents
 }
 
 # Only the nest and who feeds it.
@@ -44,6 +38,11 @@ hatchery_is_gone() { # host
 
 nothing_is_left() {
     only_the_nest_is_left 1 && only_the_nest_is_left 2
+}
+
+two_agents() { # addresses
+    await nothing_is_left && rm -f agents &&  # there are two ports, and agents need both
+    hatch 5 one pc1 "${1:-10.78.0.1}" && hatch 6 two pc2 "${2:-10.78.0.2}"
 }
 
 job_start() { # name, program...
@@ -142,6 +141,27 @@ test_expect_success 'a job waits for a launcher that was stopped by Ctrl-Z' '
     since=$(cut -d. -f1 </proc/uptime) && await uptime_is_past $((since + 5)) &&
     kill -CONT $job && kill -TERM $job && ends_with 143 $job &&
     grep "ended by signal 15" stopped.err && await nothing_is_left
+'
+
+test_expect_success 'an owner suspends a peer; it is not taken for dead, and goes on' '
+    two_agents && job_start suspended ./mpi_traffic for-ever &&
+    await grep -q "under way" suspended.out && await grep -q "^agent running" two.out &&
+    echo "suspend somebody works here" >&6 &&
+    await grep -q "peer 1 (pc2) suspends its ranks: somebody works here" suspended.err &&
+    await grep -q "^agent suspended" two.out &&
+    rank=$(pgrep --ns "$(host_pid 2)" --nslist net -x mpi_traffic | head -n 1) &&
+    await grep -q "^State:.T" /proc/$rank/status &&
+    since=$(cut -d. -f1 </proc/uptime) && await uptime_is_past $((since + 4)) &&
+    echo resume >&6 && await grep -q "peer 1 (pc2) goes on with its ranks" suspended.err &&
+    ! grep -q "^State:.T" /proc/$rank/status && kill -TERM $job && ends_with 143 $job
+'
+
+test_expect_success 'an owner takes a peer back, and the job is told' '
+    two_agents && job_start taken ./mpi_traffic for-ever &&
+    await grep -q "under way" taken.out &&
+    echo "leave the machine is needed" >&6 && ends_with 1 $job &&
+    grep "Peer 1 (pc2), with 2 ranks of this job (2-3), was taken away.*machine is needed" \
+        taken.err && await nothing_is_left && await grep -q "^agent taken away" two.out
 '
 
 test_expect_success 'agents survive their nest' '

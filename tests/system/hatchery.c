@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Plays the daemon to a nest, for tests: hatchery CPMP-AGENT. Each line of its standard input
- * hatches an agent:
+ * Plays the daemon to a nest and its agents, for tests: hatchery CPMP-AGENT STATE-DIRECTORY. Each
+ * line of its standard input hatches an agent:
  *
- *     NAME CORES LISTEN FIRST-PORT LAST-PORT [STATE]
+ *     NAME CORES LISTEN FIRST-PORT LAST-PORT
  *
- * and is answered by the agent's line for $CPMP_AGENTS (exec/remote.h), or "refused: WHY". When an
- * agent has exited it says "gone PID CODE". It closes the nest at the end of its input and exits.
+ * and is answered by the agent's line for $CPMP_AGENTS (exec/remote.h), or "refused: WHY"; or it is
+ * an order of the owner to all agents: "suspend REASON", "resume", "leave REASON". It says what
+ * agents report when it changes, as "agent running", and "gone PID CODE" when one has exited. At
+ * the end of its input it closes the nest and exits.
  */
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,14 @@
 #include <cpmp.h>
 
 #include "control/nest.h"
+#include "peer/sessions.h"
 
 static unsigned char key[32];
-static char name[64], listen_at[64];
+static char name[64], listen_at[64], state[64];
+static const char *directory;
 static unsigned cores;
+static struct sessions sessions;
+static int nest_fd;
 
 static void
 on_nest(void *arg, const Cpmp__Nest *nest)
@@ -48,19 +53,78 @@ on_nest(void *arg, const Cpmp__Nest *nest)
            nest->hatched->port, nest->hatched->pid);
 }
 
-static int
-hatch(int fd, const char *line)
+/* --- what agents say --- */
+
+static void
+state_say(const char *now)
+{
+    if (strcmp(now, state) != 0)
+        printf("agent %s\n", now);
+    snprintf(state, sizeof(state), "%s", now);
+}
+
+static void
+on_message(void *arg, struct session *session, const Cpmp__Local *message)
+{
+    (void)arg;
+    (void)session;
+    if (message->body_case == CPMP__LOCAL__BODY_AGENT_HELLO)
+        state_say(message->agent_hello->state);
+    else if (message->body_case == CPMP__LOCAL__BODY_AGENT_REPORT)
+        state_say(*message->agent_report->ending != '\0' ? message->agent_report->ending
+                                                         : message->agent_report->state);
+}
+
+static void
+on_gone(void *arg, struct session *session)
+{
+    (void)arg;
+    (void)session;
+}
+
+static void
+on_welcome(void *arg, Cpmp__LocalWelcome *welcome)
+{
+    (void)arg;
+    welcome->name = name;
+}
+
+static const struct sessions_hooks sessions_hooks = {
+    .on_message = on_message, .on_gone = on_gone, .on_welcome = on_welcome,
+};
+
+static void
+order_send(Cpmp__AgentOrder__What what, char *reason)
+{
+    struct session *next;
+
+    for (struct session *session = sessions.first; session != NULL; session = next) {
+        Cpmp__Local message = CPMP__LOCAL__INIT;
+        Cpmp__AgentOrder order = CPMP__AGENT_ORDER__INIT;
+
+        next = session->next;
+        order.what = what;
+        order.reason = reason;
+        message.body_case = CPMP__LOCAL__BODY_AGENT_ORDER;
+        message.agent_order = &order;
+        sessions_answer(&sessions, session->id, 0, &message);
+    }
+}
+
+/* --- what the test says --- */
+
+static void
+hatch(const char *line)
 {
     static const char *const users[] = {"nobody"};
     Cpmp__Nest nest = CPMP__NEST__INIT;
     Cpmp__Hatch hatch = CPMP__HATCH__INIT;
-    char state[256] = "", *listen = listen_at;
+    char *listen = listen_at;
     unsigned first, last;
 
-    if (sscanf(line, "%63s %u %63s %u %u %255s", name, &cores, listen_at, &first, &last, state) < 5)
-        return -1;
-    if (getrandom(key, sizeof(key), 0) != sizeof(key))
-        return -1;
+    if (sscanf(line, "%63s %u %63s %u %u", name, &cores, listen_at, &first, &last) != 5 ||
+        getrandom(key, sizeof(key), 0) != sizeof(key))
+        exit(1);
     hatch.number = 1;
     hatch.job = 1;
     hatch.key.data = key;
@@ -69,36 +133,76 @@ hatch(int fd, const char *line)
     hatch.n_listen = 1;
     hatch.port_first = first;
     hatch.port_last = last;
-    hatch.state = state;
-    hatch.users = (char **)users;
+    hatch.state = (char *)(uintptr_t)directory;
+    hatch.users = (char **)(uintptr_t)users;
     hatch.n_users = getenv("HATCHERY_NOBODY") != NULL;
     nest.body_case = CPMP__NEST__BODY_HATCH;
     nest.hatch = &hatch;
-    return control_nest_send(fd, &nest) == CPMP_OK ? 0 : -1;
+    if (control_nest_send(nest_fd, &nest) != CPMP_OK)
+        exit(1);
+}
+
+static void
+line_do(char *line)
+{
+    char *reason = strchr(line, ' ');
+
+    line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, "suspend ", 8) == 0)
+        order_send(CPMP__AGENT_ORDER__WHAT__SUSPEND, reason + 1);
+    else if (strcmp(line, "resume") == 0)
+        order_send(CPMP__AGENT_ORDER__WHAT__RESUME, line);
+    else if (strncmp(line, "leave ", 6) == 0)
+        order_send(CPMP__AGENT_ORDER__WHAT__LEAVE, reason + 1);
+    else
+        hatch(line);
+}
+
+static void
+on_input(uv_poll_t *poll, int status, int events)
+{
+    char line[512];
+
+    (void)status;
+    (void)events;
+    if (fgets(line, sizeof(line), stdin) == NULL)
+        uv_stop(poll->loop);
+    else
+        line_do(line);
+}
+
+static void
+on_nest_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)poll;
+    (void)status;
+    (void)events;
+    if (control_nest_receive(nest_fd, on_nest, NULL) == CPMP_EPEER)
+        exit(3);
 }
 
 int
 main(int argc, char **argv)
 {
-    char line[512];
+    static uv_loop_t loop;
+    static uv_poll_t input, nest;
     pid_t pid;
-    int status, fd = argc == 2 ? control_nest_start(argv[1], &pid) : -1;
-    struct pollfd fds[] = {{.fd = 0, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    int status;
 
-    if (fd < 0)
+    if (argc != 3 || (nest_fd = control_nest_start(argv[1], &pid)) < 0)
         return 2;
+    directory = argv[2];
+    signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stdin, NULL, _IONBF, 0);
-    while (poll(fds, 2, -1) > 0) {
-        if (fds[1].revents != 0 && control_nest_receive(fd, on_nest, NULL) == CPMP_EPEER)
-            return 3;
-        if (fds[0].revents == 0)
-            continue;
-        if (fgets(line, sizeof(line), stdin) == NULL)
-            break;
-        if (hatch(fd, line) != 0)
-            return 1;
-    }
-    close(fd);
+    uv_loop_init(&loop);
+    if (sessions_init(&sessions, &loop, directory, &sessions_hooks, NULL) != 0)
+        return 2;
+    uv_poll_init(&loop, &input, STDIN_FILENO);
+    uv_poll_start(&input, UV_READABLE, on_input);
+    uv_poll_init(&loop, &nest, nest_fd);
+    uv_poll_start(&nest, UV_READABLE, on_nest_readable);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    close(nest_fd);
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

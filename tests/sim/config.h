@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SIM_CONFIG_H
+#define SIM_CONFIG_H
+
+/*
+ * The configurations: which faults, and what has to hold under them.
+ *
+ * Zave's proof ("How to make Chord correct", 2017) is about peers that crash, leave or join while
+ * each message arrives, in order or not, before anybody stops waiting for it; where nobody is
+ * called dead who lives; and where no crash takes the last live successor that a member has. Under
+ * SIM_PROVEN a run stays inside these bounds (a crash that would go too far doesn't happen), and
+ * the invariant is checked over the whole ring whenever the state of a peer changed:
+ *
+ *     each live member has a live successor in its list; following the first live one, there is one
+ *     cycle; it goes once around the identifiers; and each member leads into it.
+ *
+ * Outside these bounds, with messages lost, a network cut, living peers called dead, half of all
+ * peers gone, two rings or none are nobody's fault. There each peer's own checks hold at any time,
+ * and the rest has to hold a bounded time after the last fault: the ideal ring of those who live,
+ * all lookups right, all values in their places, nobody suspected who lives.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fault.h"
+
+enum sim_promise {
+    SIM_PROVEN = 1,   /* within the proof: check the ring after each change */
+    SIM_LOOKUPS = 2,  /* lookups all the time: none of them may give a wrong answer */
+};
+
+#define SIM_RANGES_MAX 12
+
+struct sim_config {
+    const char *name;
+    const char *title;         /* what must hold, as a test's name */
+    uint32_t peers_min, peers_max;
+    uint32_t promises;
+    uint64_t form_us;          /* peers start within it */
+    uint64_t faults_from_us, faults_until_us;
+    uint32_t seeds;            /* in `make check` */
+    struct sim_fault_range ranges[SIM_RANGES_MAX];
+};
+
+/* By name; NULL: there is none of that name. */
+const struct sim_config *sim_config_find(const char *name);
+
+/* One after the other, `index` from 0; NULL at the end. */
+const struct sim_config *sim_config_at(uint32_t index);
+
+#endif

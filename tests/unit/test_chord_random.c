@@ -213,37 +213,42 @@ run(struct story *story)
     world_release(&world);
 }
 
-static uint64_t
-seeds(uint64_t fallback)
+/* $CPMP_CHORD_SEEDS: how many; $CPMP_CHORD_SEED: this one only. */
+static void
+run_all(struct story pattern, uint32_t least)
 {
-    const char *text = getenv("CPMP_CHORD_SEEDS");
+    const char *count = getenv("CPMP_CHORD_SEEDS");
+    const char *one = getenv("CPMP_CHORD_SEED");
+    uint64_t first = one ? strtoull(one, NULL, 0) : 1;
+    uint64_t last = one ? first : count ? strtoull(count, NULL, 0) : 40;
 
-    return text ? strtoull(text, NULL, 0) : fallback;
+    for (uint64_t seed = first; seed <= last; seed++) {
+        struct story story = pattern;
+        story.seed = seed;
+        story.peers = least + (uint32_t)(seed % 20);
+        run(&story);
+    }
 }
 
 static void
 the_invariant_holds_under_true_failures(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= seeds(40); seed++)
-        run(&(struct story){.seed = seed, .peers = 6 + (uint32_t)seed % 20});
+    run_all((struct story){0}, 6);
 }
 
 static void
 rings_heal_after_loss(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= seeds(40); seed++)
-        run(&(struct story){.seed = seed, .peers = 6 + (uint32_t)seed % 20, .loss_percent = 20});
+    run_all((struct story){.loss_percent = 20}, 6);
 }
 
 static void
 rings_heal_after_false_suspicion_and_partitions(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= seeds(40); seed++)
-        run(&(struct story){.seed = seed, .peers = 4 + (uint32_t)seed % 20, .loss_percent = 5,
-                            .falsely = true});
+    run_all((struct story){.loss_percent = 5, .falsely = true}, 4);
 }
 
 int

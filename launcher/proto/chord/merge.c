@@ -14,6 +14,9 @@
  *    look itself up here, and a few others of our ring hear of it.
  *
  * The same heals a ring that winds round the circle more than once, which stabilizing cannot.
+ *
+ * Twenty peers are not for ever: a driver with an address book offers one of it (CHORD_EVENT_MET)
+ * at random every few minutes, so that rings find each other after any number of failures.
  */
 
 #define GOSSIP_HOPS  3u
@@ -28,12 +31,37 @@ old_has(const struct chord *chord, uint32_t contact)
     return false;
 }
 
+static bool
+is_successor(const struct chord *chord, uint32_t contact)
+{
+    for (uint32_t i = 0; i < chord->successor_count; i++)
+        if (chord->successors[i].contact == contact)
+            return true;
+    return false;
+}
+
+/* Puts `peer` into one of `count` places from `first` on: an empty one, else that of somebody who
+ * is in our list and so not lost, else any. */
+static void
+old_put(struct chord *chord, size_t first, size_t count, const struct chord_peer *peer)
+{
+    size_t at = first + chord_random_below(chord, count);
+
+    if (!chord_has(peer) || peer->contact == chord->self.contact || old_has(chord, peer->contact))
+        return;
+    for (size_t i = first; i < first + count; i++)
+        if (is_successor(chord, chord->old[i].contact))
+            at = i;
+    for (size_t i = first; i < first + count; i++)
+        if (!chord_has(&chord->old[i]))
+            at = i;
+    chord->old[at] = *peer;
+}
+
 void
 chord_merge_remember(struct chord *chord, const struct chord_peer *peer)
 {
-    if (chord_has(peer) && peer->contact != chord->self.contact &&
-        !old_has(chord, peer->contact))
-        chord->old[chord_random_below(chord, CHORD_OLD_MAX / 2)] = *peer;
+    old_put(chord, 0, CHORD_LOST_MAX, peer);
 }
 
 void
@@ -61,10 +89,9 @@ static void
 sample(struct chord *chord)
 {
     const struct chord_peer *peer = random_neighbour(chord);
-    size_t half = CHORD_OLD_MAX / 2;
 
-    if (peer && !old_has(chord, peer->contact))
-        chord->old[half + chord_random_below(chord, CHORD_OLD_MAX - half)] = *peer;
+    if (peer)
+        old_put(chord, CHORD_LOST_MAX, CHORD_OLD_MAX - CHORD_LOST_MAX, peer);
 }
 
 static void

@@ -21,7 +21,8 @@
 #define CHORD_FORWARDS_MAX 6u   /* hops that are watched; further ones go on unwatched */
 #define CHORD_TRIED_MAX    3u
 #define CHORD_DELAYED_MAX  4u
-#define CHORD_OLD_MAX      8u   /* first half: dropped or met; second half: sampled alive */
+#define CHORD_OLD_MAX      20u  /* remembered, to find other rings through: */
+#define CHORD_LOST_MAX     12u  /* the first are those that were dropped or met; then a sample */
 #define CHORD_SUSPECTS_MAX 8u
 
 enum chord_ask {

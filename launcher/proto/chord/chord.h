@@ -38,12 +38,13 @@ enum chord_event_kind {
     CHORD_EVENT_TIME,      /* chord_deadline_us has come (early is harmless) */
     CHORD_EVENT_MESSAGE,   /* message */
     CHORD_EVENT_FAILED,    /* contact: cannot be reached, the link or the detector is sure of it */
-    CHORD_EVENT_ALIVE,     /* contact: can be reached, again */
+    CHORD_EVENT_ALIVE,     /* contact: can be reached, again. After a failure say MET too: who it was
+                              may be forgotten here by now */
     CHORD_EVENT_DISTANCE,  /* contact, rtt_us: measured by the driver */
     CHORD_EVENT_JOIN,      /* known, known_count, alone_us; no known peer: a ring of its own. While
                               joining: further peers to try */
     CHORD_EVENT_LEAVE,     /* say so to the neighbours and be out */
-    CHORD_EVENT_LOOKUP,    /* key, token, mode: a result with this token follows, exactly one */
+    CHORD_EVENT_LOOKUP,    /* key, token, mode: one result with this token follows */
     CHORD_EVENT_MET        /* peer: of the pool, and maybe of another ring: merge if so; while
                               joining: one more to join through */
 };

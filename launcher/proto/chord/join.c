@@ -136,6 +136,7 @@ join_done(struct chord *chord, const struct chord_message *reply)
 void
 chord_join_message(struct chord *chord, const struct chord_message *message)
 {
+    chord_join_know(chord, message->from.contact);
     switch (chord->query.ask) {
     case CHORD_ASK_JOIN_PLACE:
         chord_ring_ask(chord, CHORD_ASK_JOIN_PREDECESSOR, &message->from);

@@ -98,8 +98,8 @@ chord_each_contact(const struct chord *chord, void (*each)(void *, uint32_t), vo
     each_of(chord->old, CHORD_OLD_MAX, each, arg);
     if (chord->query.ask != CHORD_ASK_NOTHING)
         each(arg, chord->query.peer.contact);
-    if (chord->query.ask == CHORD_ASK_PREDECESSOR)
-        each(arg, chord->query.about.contact);
+    if (chord->query.ask == CHORD_ASK_PREDECESSOR || chord->query.ask == CHORD_ASK_CANDIDATE)
+        each_of(&chord->query.about, 1, each, arg);
     for (uint32_t i = 0; i < chord->finger_count; i++)
         each(arg, chord->fingers[i].peer.contact);
     for (size_t i = 0; i < CHORD_SUSPECTS_MAX; i++)

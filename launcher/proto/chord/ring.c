@@ -247,7 +247,6 @@ stabilize_start(struct chord *chord)
     chord->tick_us = chord->now_us + params->tick_min_us +
                      chord_random_below(chord, params->tick_max_us - params->tick_min_us + 1);
     chord->query.detours = 0;
-    chord->query.stabilizing = true;
     if (chord->successor_count)
         chord_ring_ask(chord, CHORD_ASK_SUCCESSOR, ring_head(chord));
 }
@@ -297,7 +296,11 @@ query_peer_lost(struct chord *chord)
             chord_ring_query_over(chord);
         return;
     case CHORD_ASK_CANDIDATE:
-        stabilize_end(chord);
+        /* Back to the one that named it; by now this one is suspected and not tried again. */
+        if (query->about.contact != lost.contact && ring_would_lead(chord, &query->about))
+            chord_ring_ask(chord, CHORD_ASK_CANDIDATE, &query->about);
+        else
+            stabilize_end(chord);
         return;
     case CHORD_ASK_PREDECESSOR:
         if (chord->predecessor.contact == lost.contact) {
@@ -332,7 +335,9 @@ query_timed_out(struct chord *chord)
 }
 
 /* Whom the peer that we asked knows between us and itself: its list comes round to us, so it knows
- * the place, and our head would be wrong. Only who was left alone may be so far off. */
+ * the place, and would be a wrong head. Only who was left alone may be so far off. Such a peer is
+ * asked before, a few of them and once each: they may be dead, and then who has answered is the
+ * best that there is. */
 static const struct chord_peer *
 nearer_candidate(const struct chord *chord, const struct chord_message *reply)
 {
@@ -358,7 +363,9 @@ candidate_answered(struct chord *chord, const struct chord_message *reply)
 
     if (nearer && query->detours < DETOURS_MAX) {
         query->detours++;
+        query->about = reply->from;
         chord_ring_ask(chord, CHORD_ASK_CANDIDATE, nearer);
+        query->attempts = 0;
         return;
     }
     if (ring_would_lead(chord, &reply->from)) {
@@ -381,10 +388,12 @@ successor_answered(struct chord *chord, const struct chord_message *reply)
     chord_ring_adopt(chord, &reply->from, reply->peers, reply->peer_count);
     if (subject && ring_would_lead(chord, &reply->subject) &&
         reply->subject.contact != chord->self.contact &&
-        !chord_suspect_is_sure(chord, reply->subject.contact))
+        !chord_suspect_is_sure(chord, reply->subject.contact)) {
+        chord->query.about = nobody;
         chord_ring_ask(chord, CHORD_ASK_CANDIDATE, &reply->subject);
-    else
+    } else {
         stabilize_end(chord);
+    }
 }
 
 static bool
@@ -651,7 +660,7 @@ candidate_start(struct chord *chord)
     if (!ring_would_lead(chord, &peer) || chord_suspects(chord, peer.contact))
         return;
     chord->query.detours = 0;
-    chord->query.stabilizing = false;
+    chord->query.about = nobody;
     chord_ring_ask(chord, CHORD_ASK_CANDIDATE, &peer);
 }
 
@@ -674,12 +683,12 @@ chord_ring_timers(struct chord *chord)
     if (chord->query.ask == CHORD_ASK_NOTHING && chord_has(&chord->rectifier) &&
         chord_has_room(chord))
         rectify_start(chord);
-    if (chord->query.ask == CHORD_ASK_NOTHING && chord_has(&chord->candidate) &&
-        chord_has_room(chord))
-        candidate_start(chord);
     if (chord->query.ask == CHORD_ASK_NOTHING && chord->tick_us <= chord->now_us &&
         chord_has_room(chord))
         stabilize_start(chord);
+    if (chord->query.ask == CHORD_ASK_NOTHING && chord_has(&chord->candidate) &&
+        chord_has_room(chord))
+        candidate_start(chord);
     if (chord->nudge_us && chord->nudge_us <= chord->now_us && chord_has_room(chord))
         nudge_send(chord);
 }

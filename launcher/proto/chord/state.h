@@ -42,9 +42,8 @@ struct chord_query {
     uint8_t attempts;        /* left after this one */
     uint8_t detours;         /* made by candidate and join queries */
     bool busy;               /* the peer said so; we wait a bounded time */
-    bool stabilizing;        /* a candidate that the successor named: notify the head at the end */
     struct chord_peer peer;
-    struct chord_peer about; /* rectify: who wants to be predecessor */
+    struct chord_peer about; /* rectify: who wants to be predecessor; candidate: who named it */
     uint64_t token;
     uint64_t sent_us;
     uint64_t deadline_us;

@@ -119,6 +119,9 @@ void *link_owner(const struct link *link);
  * CPMP_ESTATE when the link is ending. */
 int link_send(struct link *link, const void *bytes, size_t count);
 
+/* What waits in `from`, which is not up and won't be needed, goes out by `link`. */
+void link_inherit(struct link *link, struct link *from);
+
 /* Whether a sender that can wait should send now; 0 promises on_room while the link lives. */
 int link_has_room(struct link *link);
 size_t link_queued_bytes(const struct link *link);

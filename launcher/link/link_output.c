@@ -185,6 +185,21 @@ link_send(struct link *link, const void *bytes, size_t count)
 }
 
 void
+link_inherit(struct link *link, struct link *from)
+{
+    struct text early = from->early;
+
+    if (from->state >= LINK_UP || link->state != LINK_UP || early.used == 0)
+        return;
+    memset(&from->early, 0, sizeof(from->early));
+    if (tls_write(link->tls, early.bytes, early.used) != CPMP_OK)
+        link_fail_tls(link);
+    else
+        link_flush(link);
+    text_release(&early);
+}
+
+void
 link_ping(struct link *link)
 {
     uint64_t now_us = uv_hrtime() / 1000;

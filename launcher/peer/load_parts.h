@@ -28,8 +28,8 @@ struct load_usage {
     uint64_t resident_bytes;
 };
 
-/* All processes and their parents, for kernels that list nobody's children; filled when it is needed
- * and good for all roots of one reading. Zeroed memory is an empty one. */
+/* All processes and their parents, for kernels that list nobody's children; filled when it is
+ * needed and good for all roots of one reading. Zeroed memory is an empty one. */
 struct load_process {
     pid_t pid, parent;
 };

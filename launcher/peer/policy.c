@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,8 @@
 #include <ini.h>
 
 #include "peer/policy_value.h"
-#include "text/json.h"
 #include "text/memory.h"
+#include "text/nearest.h"
 
 #define AT(member)  offsetof(struct policy, member)
 #define MINUTES(n)  ((n) * UINT64_C(60000000))
@@ -122,59 +123,24 @@ policy_move(struct policy *to, struct policy *from)
 
 /* --- unknown names --- */
 
-static size_t
-least(size_t a, size_t b)
+static const char *
+key_name(const void *arg, size_t index)
 {
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance; of long names only the beginning counts. */
-static size_t
-names_distance(const char *a, const char *b)
-{
-    enum { LONG = 32 };
-    size_t row[LONG + 1];
-    size_t a_length = strnlen(a, LONG);
-    size_t b_length = strnlen(b, LONG);
-
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = least(changed, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[b_length];
-}
-
-/* Names that are a slip of the finger away, or that one begins with the other. */
-static bool
-names_are_near(const char *typed, const char *name)
-{
-    size_t length = strlen(typed);
-
-    if (length >= 3 && (strncmp(typed, name, length) == 0 || strstr(name, typed) != NULL))
-        return true;
-    return names_distance(typed, name) <= (length < 5 ? 1 : 2);
+    (void)arg;
+    return index < KEYS ? keys[index].name : NULL;
 }
 
 static int
 key_refuse(const char *name, struct text *why)
 {
-    size_t near = 0;
+    struct text near = {0};
 
+    nearest_add(&near, name, key_name, NULL);
     text_print(why, "there is no key \"%.64s\"", name);
-    for (size_t i = 0; i < KEYS; i++) {
-        if (names_are_near(name, keys[i].name))
-            text_print(why, "%s%s", near++ == 0 ? "; did you mean " : " or ", keys[i].name);
-    }
-    text_print(why, "%s `cpmp policy` shows all keys.", near > 0 ? "?" : ".");
+    if (near.used > 0)
+        text_print(why, "; did you mean %s?", text_string(&near));
+    text_print(why, "%s `cpmp policy` shows all keys.", near.used > 0 ? "" : ".");
+    text_release(&near);
     return CPMP_ENOENT;
 }
 
@@ -191,7 +157,7 @@ policy_set(struct policy *policy, const char *key, const char *value, struct tex
 }
 
 int
-policy_set_pair(struct policy *policy, const char *pair, struct text *why)
+policy_set_pair(struct policy *policy, const char *pair, char *name, struct text *why)
 {
     const char *equals = strchr(pair, '=');
     const char *end = equals;
@@ -211,6 +177,8 @@ policy_set_pair(struct policy *policy, const char *pair, struct text *why)
     for (size_t length = strlen(value); length > 0 && isspace((unsigned char)value[length - 1]);)
         value[--length] = '\0';
     error = policy_set(policy, key, value, why);
+    if (!error && name != NULL)
+        snprintf(name, POLICY_KEY_BYTES, "%s", key);
     free(value);
     free(key);
     return error;
@@ -338,7 +306,7 @@ policy_parse(struct policy *policy, const char *name, const char *text, struct t
     return CPMP_OK;
 }
 
-/* --- shown --- */
+/* --- rows --- */
 
 /* Adds `words` in lines, each but the first behind `prefix`. */
 static void
@@ -365,62 +333,24 @@ wrapped_add(struct text *out, const char *words, size_t column, const char *pref
     text_add_string(out, "\n");
 }
 
-static void
-key_print(const struct policy_key *key, const struct policy *policy, struct text *out)
+bool
+policy_row(const struct policy *policy, size_t index, struct policy_row *row, struct text *value,
+           struct text *allowed)
 {
-    size_t begin = out->used;
+    struct text now = {0};
 
-    text_print(out, "%s = ", key->name);
-    policy_value_print(key, policy, out);
-    text_print(out, "%*s", out->used - begin < 38 ? (int)(38 - (out->used - begin)) : 1, "");
-    text_print(out, "default: %s\n    ", *key->initial ? key->initial : "nothing");
-    wrapped_add(out, key->help, 4, "    ");
-}
-
-static void
-key_json(const struct policy_key *key, const struct policy *policy, struct text *out)
-{
-    struct text value = {0};
-
-    json_open(out, NULL, '{');
-    json_string(out, "key", key->name);
-    policy_value_print(key, policy, &value);
-    json_string(out, "value", text_string(&value));
-    json_string(out, "default", key->initial);
-    json_bool(out, "changed", strcmp(text_string(&value), key->initial) != 0);
-    text_clear(&value);
-    policy_value_allowed(key, &value);
-    json_string(out, "allowed", text_string(&value));
-    json_string(out, "meaning", key->help);
-    json_close(out, '}');
-    text_release(&value);
-}
-
-int
-policy_print(const struct policy *policy, const char *key, struct text *out)
-{
-    if (key != NULL && key_find(key) == NULL)
-        return CPMP_ENOENT;
-    for (size_t i = 0; i < KEYS; i++) {
-        if (key == NULL || strcmp(key, keys[i].name) == 0)
-            key_print(&keys[i], policy, out);
-    }
-    return CPMP_OK;
-}
-
-int
-policy_json(const struct policy *policy, const char *key, struct text *out)
-{
-    if (key != NULL && key_find(key) == NULL)
-        return CPMP_ENOENT;
-    json_open(out, NULL, '[');
-    for (size_t i = 0; i < KEYS; i++) {
-        if (key == NULL || strcmp(key, keys[i].name) == 0)
-            key_json(&keys[i], policy, out);
-    }
-    json_close(out, ']');
-    text_add_string(out, "\n");
-    return CPMP_OK;
+    if (index >= KEYS)
+        return false;
+    policy_value_print(&keys[index], policy, &now);
+    *row = (struct policy_row){.key = keys[index].name,
+                               .initial = keys[index].initial,
+                               .help = keys[index].help,
+                               .changed = strcmp(text_string(&now), keys[index].initial) != 0};
+    text_add_string(value, text_string(&now));
+    text_release(&now);
+    if (allowed != NULL)
+        policy_value_allowed(&keys[index], allowed);
+    return true;
 }
 
 void
@@ -433,17 +363,4 @@ policy_template(struct text *out)
         wrapped_add(out, keys[i].help, 2, "# ");
         text_print(out, "#%s =%s%s\n", keys[i].name, *keys[i].initial ? " " : "", keys[i].initial);
     }
-}
-
-bool
-policy_describe(size_t index, struct text *head, const char **meaning_p)
-{
-    if (index >= KEYS)
-        return false;
-    text_print(head, "%s (", keys[index].name);
-    policy_value_allowed(&keys[index], head);
-    text_print(head, "; default: %s)",
-               *keys[index].initial ? keys[index].initial : "nothing");
-    *meaning_p = keys[index].help;
-    return true;
 }

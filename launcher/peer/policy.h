@@ -20,9 +20,10 @@
 #include "peer/hours.h"
 #include "text/text.h"
 
-#define POLICY_LIST_MAX 256u  /* items of a list */
-#define POLICY_ITEM_MAX 128u  /* bytes of one, 0 byte included */
-#define POLICY_PATH_MAX 160u  /* bytes of a path */
+#define POLICY_LIST_MAX  256u  /* items of a list */
+#define POLICY_ITEM_MAX  128u  /* bytes of one, 0 byte included */
+#define POLICY_PATH_MAX  160u  /* bytes of a path */
+#define POLICY_KEY_BYTES 32u   /* a key's name, 0 byte included */
 
 /* So many bytes, or, when percent isn't 0, that part of a whole. */
 struct policy_amount {
@@ -77,8 +78,9 @@ void policy_move(struct policy *to, struct policy *from);
  * for a value that it can't have (`why` has what is allowed). On an error nothing changes. */
 int policy_set(struct policy *policy, const char *key, const char *value, struct text *why);
 
-/* The same from "key=value", as `cpmp policy set` has it. */
-int policy_set_pair(struct policy *policy, const char *pair, struct text *why);
+/* The same from "key=value", as `cpmp policy set` has it. `key` (POLICY_KEY_BYTES) gets the key's
+ * name, on success; or NULL. */
+int policy_set_pair(struct policy *policy, const char *pair, char *key, struct text *why);
 
 /* Reads a whole policy.conf; keys that it doesn't name have their defaults. CPMP_OK, or CPMP_EINVAL
  * with a line for each error in `why` ("NAME:LINE: ..."); *policy, which is initialized, changes on
@@ -93,17 +95,19 @@ void policy_edit(const char *text, const char *key, const char *value, struct te
 /* Adds a key's value as policy.conf would have it. CPMP_OK or CPMP_ENOENT. */
 int policy_value(const struct policy *policy, const char *key, struct text *out);
 
-/* The table for people: key, value, default, meaning; and as JSON: an array with an object for each
- * key: key, value, default, changed, allowed, meaning. `key` NULL: all of them. */
-int policy_print(const struct policy *policy, const char *key, struct text *out);
-int policy_json(const struct policy *policy, const char *key, struct text *out);
+/* A row of the table, as `cpmp policy` shows it. */
+struct policy_row {
+    const char *key, *initial, *help;  /* initial: the default */
+    bool changed;                      /* the value isn't the default */
+};
+
+/* The row `index`; the key's value and, where it isn't NULL, what is allowed are added. false
+ * beyond the last row. */
+bool policy_row(const struct policy *policy, size_t index, struct policy_row *row,
+                struct text *value, struct text *allowed);
 
 /* policy.conf as it is first made: every key, commented out, with its default and meaning. */
 void policy_template(struct text *out);
-
-/* "key (what is allowed; default: value)" and the meaning of the table's row `index`; false beyond
- * its end. For the test that compares the manual page. */
-bool policy_describe(size_t index, struct text *head, const char **meaning_p);
 
 /* May `peer` have ranks here? Denied is denied, whatever is allowed. `why` gets the reason. */
 bool policy_admits_peer(const struct policy *policy, const struct policy_peer *peer,

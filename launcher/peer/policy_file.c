@@ -136,38 +136,46 @@ policy_file_load(const char *path, struct policy *policy, struct text *why)
     return error;
 }
 
+/* Sets one key in the policy and in the file's text. */
+static int
+pair_apply(const char *pair, struct policy *policy, struct text *file, struct text *why)
+{
+    struct text value = {0};
+    struct text next = {0};
+    char key[POLICY_KEY_BYTES];
+    int error = policy_set_pair(policy, pair, key, why);
+
+    if (error)
+        return error;
+    policy_value(policy, key, &value);
+    policy_edit(text_string(file), key, text_string(&value), &next);
+    text_release(&value);
+    text_release(file);
+    *file = next;
+    return CPMP_OK;
+}
+
 int
-policy_file_set(const char *path, struct policy *policy, const char *key, const char *value,
+policy_file_set(const char *path, struct policy *policy, char *const *pairs, size_t count,
                 struct text *why)
 {
-    struct text old = {0};
-    struct text new = {0};
-    struct text written = {0};
+    struct text file = {0};
     struct policy changed;
     bool there;
-    int error = file_read(path, &old, &there, why);
+    int error = file_read(path, &file, &there, why);
 
-    if (error)
-        goto release_texts;
     policy_init(&changed);
-    error = policy_parse(&changed, path, text_string(&old), why);
     if (!error)
-        error = policy_set(&changed, key, value, why);
-    if (error)
-        goto release_policy;
-    if (!there)
-        policy_template(&old);
-    policy_value(&changed, key, &written);
-    policy_edit(text_string(&old), key, text_string(&written), &new);
-    error = file_replace(path, &new, why);
+        error = policy_parse(&changed, path, text_string(&file), why);
+    if (!error && !there)
+        policy_template(&file);
+    for (size_t i = 0; !error && i < count; i++)
+        error = pair_apply(pairs[i], &changed, &file, why);
+    if (!error)
+        error = file_replace(path, &file, why);
     if (!error)
         policy_move(policy, &changed);
-
-release_policy:
     policy_release(&changed);
-release_texts:
-    text_release(&written);
-    text_release(&new);
-    text_release(&old);
+    text_release(&file);
     return error;
 }

@@ -14,9 +14,10 @@
  * CPMP_ESYS (it can't be read), each with `why` and *policy unchanged. */
 int policy_file_load(const char *path, struct policy *policy, struct text *why);
 
-/* Sets one key in *policy and in the file, which is made when it isn't there. Comments and order
- * stay. As policy_set, or CPMP_ESYS when the file can't be written: then *policy is as before. */
-int policy_file_set(const char *path, struct policy *policy, const char *key, const char *value,
+/* Sets keys by "key=value" in *policy and in the file, which is made when it isn't there: all of
+ * them, or none. Comments and order stay. As policy_set, or CPMP_ESYS when the file can't be
+ * written. What others wrote into the file meanwhile counts from now on, too. */
+int policy_file_set(const char *path, struct policy *policy, char *const *pairs, size_t count,
                     struct text *why);
 
 #endif

@@ -15,41 +15,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-/* The name of the table's row `index`. */
-static int
-key_name(size_t index, char *name, size_t name_bytes)
-{
-    struct text head = {0};
-    const char *meaning;
-    int there = policy_describe(index, &head, &meaning);
-
-    if (there) {
-        size_t length = strcspn(text_string(&head), " ");
-
-        assert(length < name_bytes);
-        memcpy(name, text_string(&head), length);
-        name[length] = '\0';
-    }
-    text_release(&head);
-    return there;
-}
-
 static void
 assert_same(const struct policy *a, const struct policy *b, const char *except)
 {
-    char name[64];
+    struct policy_row row;
+    struct text one = {0};
+    struct text other = {0};
 
-    for (size_t i = 0; key_name(i, name, sizeof(name)); i++) {
-        struct text one = {0};
-        struct text other = {0};
-
-        policy_value(a, name, &one);
-        policy_value(b, name, &other);
-        if (except == NULL || strcmp(name, except) != 0)
+    for (size_t i = 0; policy_row(a, i, &row, &one, NULL); i++) {
+        policy_row(b, i, &row, &other, NULL);
+        if (except == NULL || strcmp(row.key, except) != 0)
             assert(strcmp(text_string(&one), text_string(&other)) == 0);
-        text_release(&one);
-        text_release(&other);
+        text_clear(&one);
+        text_clear(&other);
     }
+    text_release(&one);
+    text_release(&other);
 }
 
 static void
@@ -67,17 +48,16 @@ policy_survives(const struct policy *policy, const char *original)
 {
     struct text file = {0};
     struct text why = {0};
+    struct text value = {0};
     struct policy back;
-    char name[64];
+    struct policy_row row;
     int error;
 
-    for (size_t i = 0; key_name(i, name, sizeof(name)); i++) {
-        struct text value = {0};
-
-        policy_value(policy, name, &value);
-        file_set(&file, name, text_string(&value));
-        text_release(&value);
+    for (size_t i = 0; policy_row(policy, i, &row, &value, NULL); i++) {
+        file_set(&file, row.key, text_string(&value));
+        text_clear(&value);
     }
+    text_release(&value);
     policy_init(&back);
     error = policy_parse(&back, "f", text_string(&file), &why);
     assert(error == CPMP_OK);

@@ -40,6 +40,20 @@ expect_set(struct policy *policy, const char *key, const char *value, const char
     expect_shown(policy, key, shown);
 }
 
+/* All that there is: "key=value" by lines. */
+static void
+all_add(const struct policy *policy, struct text *text)
+{
+    struct policy_row row;
+    struct text value = {0};
+
+    for (size_t i = 0; policy_row(policy, i, &row, &value, NULL); i++) {
+        text_print(text, "%s=%s\n", row.key, text_string(&value));
+        text_clear(&value);
+    }
+    text_release(&value);
+}
+
 static void
 expect_refused(struct policy *policy, const char *key, const char *value, const char *words)
 {
@@ -47,9 +61,9 @@ expect_refused(struct policy *policy, const char *key, const char *value, const 
     struct text before = {0};
     struct text after = {0};
 
-    policy_print(policy, NULL, &before);
+    all_add(policy, &before);
     assert_int_not_equal(policy_set(policy, key, value, &why), CPMP_OK);
-    policy_print(policy, NULL, &after);
+    all_add(policy, &after);
     assert_string_equal(text_string(&before), text_string(&after));
     if (strstr(text_string(&why), words) == NULL)
         fail_msg("\"%s\" isn't in: %s", words, text_string(&why));
@@ -137,13 +151,15 @@ pairs_are_taken_apart(void **state)
 {
     struct policy policy;
     struct text why = {0};
+    char key[POLICY_KEY_BYTES];
 
     (void)state;
     policy_init(&policy);
-    assert_int_equal(policy_set_pair(&policy, " cpu = 30% ", &why), CPMP_OK);
+    assert_int_equal(policy_set_pair(&policy, " cpu = 30% ", key, &why), CPMP_OK);
+    assert_string_equal(key, "cpu");
     assert_int_equal(policy.cpu_percent, 30);
-    assert_int_equal(policy_set_pair(&policy, "store-directory=", &why), CPMP_OK);
-    assert_int_equal(policy_set_pair(&policy, "cpu", &why), CPMP_EINVAL);
+    assert_int_equal(policy_set_pair(&policy, "store-directory=", NULL, &why), CPMP_OK);
+    assert_int_equal(policy_set_pair(&policy, "cpu", key, &why), CPMP_EINVAL);
     assert_non_null(strstr(text_string(&why), "cpu=50%"));
     text_release(&why);
     policy_release(&policy);
@@ -282,9 +298,9 @@ the_template_is_the_default_policy(void **state)
     (void)state;
     policy_template(&template);
     policy_init(&policy);
-    policy_print(&policy, NULL, &first);
+    all_add(&policy, &first);
     assert_int_equal(policy_parse(&policy, "p", text_string(&template), &why), CPMP_OK);
-    policy_print(&policy, NULL, &shown);
+    all_add(&policy, &shown);
     assert_string_equal(text_string(&first), text_string(&shown));
     for (const char *line = text_string(&template); *line != '\0'; line++) {
         size_t length = strcspn(line, "\n");
@@ -299,25 +315,34 @@ the_template_is_the_default_policy(void **state)
 }
 
 static void
-one_key_is_shown_with_its_meaning(void **state)
+rows_have_value_default_and_meaning(void **state)
 {
     struct policy policy;
-    struct text text = {0};
+    struct policy_row row;
+    struct text value = {0};
+    struct text allowed = {0};
+    size_t rows = 0;
 
     (void)state;
     policy_init(&policy);
-    assert_int_equal(policy_print(&policy, "battery", &text), CPMP_OK);
-    assert_string_equal(text_string(&text),
-                        "battery = no                          default: no\n"
-                        "    Run ranks also on battery.\n");
-    text_clear(&text);
-    assert_int_equal(policy_json(&policy, "battery", &text), CPMP_OK);
-    assert_string_equal(text_string(&text),
-                        "[{\"key\":\"battery\",\"value\":\"no\",\"default\":\"no\","
-                        "\"changed\":false,\"allowed\":\"yes or no\","
-                        "\"meaning\":\"Run ranks also on battery.\"}]\n");
-    assert_int_equal(policy_json(&policy, "nothing", &text), CPMP_ENOENT);
-    text_release(&text);
+    expect_set(&policy, "cpu", "50", "50%");
+    while (policy_row(&policy, rows, &row, &value, &allowed)) {
+        assert_true(row.changed == (strcmp(row.key, "cpu") == 0));
+        assert_true(strlen(row.key) < POLICY_KEY_BYTES);
+        if (strcmp(row.key, "cpu") == 0) {
+            assert_string_equal(text_string(&value), "50%");
+            assert_string_equal(row.initial, "100%");
+            assert_string_equal(text_string(&allowed), "a number from 1% to 100%");
+        } else {
+            assert_string_equal(text_string(&value), row.initial);
+        }
+        text_clear(&value);
+        text_clear(&allowed);
+        rows++;
+    }
+    assert_int_equal(rows, 23);
+    text_release(&allowed);
+    text_release(&value);
     policy_release(&policy);
 }
 
@@ -412,6 +437,10 @@ parts_of_a_whole(void **state)
 static void
 the_file_changes_whole_or_not_at_all(void **state)
 {
+    char cpu[] = "cpu=35", cpu_wrong[] = "cpu=135", deny[] = "deny=lab", cores[] = "cores = 3";
+    char *const wrong[] = {cores, cpu_wrong};
+    char *const right[] = {cores, deny};
+    char *const one[] = {cpu};
     char directory[] = "policy.XXXXXX";
     char path[64];
     struct policy policy;
@@ -423,12 +452,13 @@ the_file_changes_whole_or_not_at_all(void **state)
     snprintf(path, sizeof(path), "%s/policy.conf", directory);
     policy_init(&policy);
     assert_int_equal(policy_file_load(path, &policy, &why), CPMP_OK);
-    assert_int_equal(policy_file_set(path, &policy, "cpu", "35", &why), CPMP_OK);
+    assert_int_equal(policy_file_set(path, &policy, one, 1, &why), CPMP_OK);
     assert_int_equal(policy.cpu_percent, 35);
-    assert_int_equal(policy_file_set(path, &policy, "cpu", "135", &why), CPMP_EINVAL);
+    assert_int_equal(policy_file_set(path, &policy, wrong, 2, &why), CPMP_EINVAL);
     assert_int_equal(policy.cpu_percent, 35);
+    assert_int_equal(policy.cores, 0);
     assert_int_equal(chmod(path, 0640), 0);
-    assert_int_equal(policy_file_set(path, &policy, "deny", "lab", &why), CPMP_OK);
+    assert_int_equal(policy_file_set(path, &policy, right, 2, &why), CPMP_OK);
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0640);
 
@@ -436,11 +466,12 @@ the_file_changes_whole_or_not_at_all(void **state)
     policy_init(&policy);
     assert_int_equal(policy_file_load(path, &policy, &why), CPMP_OK);
     assert_int_equal(policy.cpu_percent, 35);
+    assert_int_equal(policy.cores, 3);
     expect_shown(&policy, "deny", "lab");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(directory), 0);  /* nothing else was left there */
     text_clear(&why);
-    assert_int_equal(policy_file_set(path, &policy, "cpu", "1", &why), CPMP_ESYS);
+    assert_int_equal(policy_file_set(path, &policy, one, 1, &why), CPMP_ESYS);
     assert_int_equal(policy.cpu_percent, 35);
     assert_non_null(strstr(text_string(&why), path));
     text_release(&why);
@@ -476,7 +507,10 @@ the_manual_page_has_the_table(void **state)
     struct text path = {0};
     struct text page = {0};
     struct text entry = {0};
-    const char *meaning;
+    struct text value = {0};
+    struct text allowed = {0};
+    struct policy policy;
+    struct policy_row row;
     FILE *file;
 
     (void)state;
@@ -485,15 +519,21 @@ the_manual_page_has_the_table(void **state)
     assert_non_null(file);
     page_add(file, &page);
     fclose(file);
-    for (size_t i = 0; policy_describe(i, &entry, &meaning); i++) {
-        text_print(&entry, " %s", meaning);
+    policy_init(&policy);
+    for (size_t i = 0; policy_row(&policy, i, &row, &value, &allowed); i++) {
+        text_print(&entry, "%s (%s; default: %s) %s", row.key, text_string(&allowed),
+                   *row.initial != '\0' ? row.initial : "nothing", row.help);
         if (strstr(text_string(&page), text_string(&entry)) == NULL)
             fail_msg("cpmp-policy.5.scd doesn't have: %s", text_string(&entry));
         text_clear(&entry);
+        text_clear(&allowed);
     }
+    policy_release(&policy);
     text_release(&path);
     text_release(&page);
     text_release(&entry);
+    text_release(&value);
+    text_release(&allowed);
 }
 
 int
@@ -510,7 +550,7 @@ main(void)
         cmocka_unit_test(an_edit_keeps_what_the_owner_wrote),
         cmocka_unit_test(a_long_list_comes_back_from_its_lines),
         cmocka_unit_test(the_template_is_the_default_policy),
-        cmocka_unit_test(one_key_is_shown_with_its_meaning),
+        cmocka_unit_test(rows_have_value_default_and_meaning),
         cmocka_unit_test(peers_are_allowed_and_denied),
         cmocka_unit_test(users_and_weaknesses_are_looked_up),
         cmocka_unit_test(parts_of_a_whole),

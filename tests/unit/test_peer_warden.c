@@ -49,7 +49,7 @@ owner(struct story *story, const char *pair)
 {
     struct text why = {0};
 
-    if (policy_set_pair(&story->policy, pair, &why) != CPMP_OK)
+    if (policy_set_pair(&story->policy, pair, NULL, &why) != CPMP_OK)
         fail_msg("%s", text_string(&why));
 }
 

@@ -122,7 +122,7 @@ static const struct options_row history_rows[] = {
     {"since", "DATE|DURATION", NULL, NULL, set_since, "those that ended since then"},
 };
 static const struct options_row invite_rows[] = {
-    {"lifetime", "TIME", NULL, NULL, set_lifetime, "how long it is valid (default: 1h)"},
+    {"lifetime", "TIME", NULL, NULL, set_lifetime, "how long it is valid (default: 1d)"},
 };
 
 #define ROWS(array) {array, sizeof(array) / sizeof(array[0])}

@@ -66,8 +66,8 @@ tool_jobs_ranks(struct text *text, const uint32_t *ranks, size_t count)
 /* --- all jobs --- */
 
 static const struct table_column job_columns[] = {
-    {"JOB", 0},   {"PROGRAM", 0},         {"USER", 0},  {"FROM", 0}, {"RANKS", TABLE_RIGHT},
-    {"PEERS", TABLE_RIGHT}, {"STATE", 0}, {"STARTED", TABLE_RIGHT},
+    {"JOB", 0}, {"PROGRAM", 0}, {"USER", 0}, {"FROM", 0}, {"RANKS", TABLE_RIGHT}, {"STATE", 0},
+    {"STARTED", TABLE_RIGHT},
 };
 
 void
@@ -86,7 +86,6 @@ tool_jobs_table(struct text *text, const Cpmp__JobsReply *reply, uint64_t now_s,
         table_cell(&table, row->user);
         table_cell(&table, row->launcher);
         table_print(&table, "%u", row->ranks);
-        table_print(&table, "%zu", row->n_peers);
         table_cell(&table, row->state);
         units_ago(&ago, now_s, row->started);
         table_text(&table, &ago);
@@ -97,20 +96,8 @@ tool_jobs_table(struct text *text, const Cpmp__JobsReply *reply, uint64_t now_s,
 }
 
 static void
-job_json(struct text *text, const char *name, const Cpmp__JobRow *row)
+peers_json(struct text *text, const Cpmp__JobRow *row)
 {
-    char id[JOB_DIGITS + 1];
-
-    snprintf(id, sizeof(id), "%016" PRIx64, row->job);
-    json_open(text, name, '{');
-    json_string(text, "job", id);
-    json_string(text, "program", row->program);
-    json_string(text, "user", row->user);
-    json_string(text, "launcher", row->launcher);
-    json_number(text, "ranks", row->ranks);
-    json_string(text, "state", row->state);
-    json_number(text, "started", row->started);
-    json_number(text, "renewed", row->renewed);
     json_open(text, "peers", '[');
     for (size_t i = 0; i < row->n_peers; i++) {
         const Cpmp__JobPeer *peer = row->peers[i];
@@ -127,6 +114,26 @@ job_json(struct text *text, const char *name, const Cpmp__JobRow *row)
         json_close(text, '}');
     }
     json_close(text, ']');
+}
+
+/* A list of jobs has them without their peers. */
+static void
+job_json(struct text *text, const Cpmp__JobRow *row, bool with_peers)
+{
+    char id[JOB_DIGITS + 1];
+
+    snprintf(id, sizeof(id), "%016" PRIx64, row->job);
+    json_open(text, NULL, '{');
+    json_string(text, "job", id);
+    json_string(text, "program", row->program);
+    json_string(text, "user", row->user);
+    json_string(text, "launcher", row->launcher);
+    json_number(text, "ranks", row->ranks);
+    json_string(text, "state", row->state);
+    json_number(text, "started", row->started);
+    json_number(text, "renewed", row->renewed);
+    if (with_peers)
+        peers_json(text, row);
     json_close(text, '}');
 }
 
@@ -137,7 +144,7 @@ tool_jobs_json(struct text *text, const Cpmp__JobsReply *reply)
 
     json_open(text, "jobs", '[');
     for (size_t i = 0; i < reply->n_rows; i++)
-        job_json(text, NULL, rows[i]);
+        job_json(text, rows[i], false);
     json_close(text, ']');
     free(rows);
 }
@@ -224,14 +231,6 @@ beginning_read(const char *typed, char digits[JOB_DIGITS + 1])
     return true;
 }
 
-static int
-beginning_refuse(struct tool *tool)
-{
-    text_print(&tool->error, "job %s: an id is up to 16 hexadecimal digits; cpmp jobs lists them",
-               tool->operands[0]);
-    return TOOL_USAGE;
-}
-
 static const Cpmp__JobRow *
 job_find(const Cpmp__JobsReply *reply, const char *digits, size_t *matches_p)
 {
@@ -250,27 +249,35 @@ job_find(const Cpmp__JobsReply *reply, const char *digits, size_t *matches_p)
     return found;
 }
 
-int
-tool_job_show(struct tool *tool, const Cpmp__Local *reply)
+/* The one job that is meant; NULL with the error. */
+static const Cpmp__JobRow *
+job_choose(struct tool *tool, const Cpmp__JobsReply *reply)
 {
     char digits[JOB_DIGITS + 1] = "";
     const Cpmp__JobRow *row;
     size_t matches;
 
-    if (!beginning_read(tool->operands[0], digits))
-        return beginning_refuse(tool);
-    row = job_find(reply->jobs_reply, digits, &matches);
-    if (matches != 1) {
-        if (matches == 0)
-            text_print(&tool->error, "no job %s runs in the pool; cpmp jobs lists those that do, "
-                                     "cpmp history what ran here", digits);
-        else
-            text_print(&tool->error, "%zu jobs begin with %s; type more of the id", matches,
-                       digits);
+    beginning_read(tool->operands[0], digits);
+    row = job_find(reply, digits, &matches);
+    if (matches == 1)
+        return row;
+    if (matches == 0)
+        text_print(&tool->error, "no job %s runs in the pool; cpmp jobs lists those that do, cpmp "
+                                 "history what ran here", digits);
+    else
+        text_print(&tool->error, "%zu jobs begin with %s; type more of the id", matches, digits);
+    return NULL;
+}
+
+int
+tool_job_show(struct tool *tool, const Cpmp__Local *reply)
+{
+    const Cpmp__JobRow *row = job_choose(tool, reply->jobs_reply);
+
+    if (row == NULL)
         return TOOL_FAILED;
-    }
     if (tool->options.json) {
-        job_json(&tool->out, NULL, row);
+        job_json(&tool->out, row, true);
         text_add_string(&tool->out, "\n");
     } else {
         job_add(&tool->out, row, tool->now_s, tool->columns);
@@ -280,8 +287,8 @@ tool_job_show(struct tool *tool, const Cpmp__Local *reply)
 
 /* --- the commands --- */
 
-static int
-jobs_ask(struct tool *tool, uint64_t job, tool_show *show)
+static void
+jobs_ask(struct tool_session *session, uint64_t job, local_reply_fn *answered)
 {
     Cpmp__JobsRequest jobs = CPMP__JOBS_REQUEST__INIT;
     Cpmp__Local request = CPMP__LOCAL__INIT;
@@ -289,23 +296,75 @@ jobs_ask(struct tool *tool, uint64_t job, tool_show *show)
     jobs.job = job;
     request.body_case = CPMP__LOCAL__BODY_JOBS;
     request.jobs = &jobs;
-    return tool_ask(tool, &request, CPMP__LOCAL__BODY_JOBS_REPLY, show);
+    local_client_ask(&session->client, &request, answered, session);
+}
+
+static void
+jobs_answered(void *arg, const Cpmp__Local *reply)
+{
+    struct tool_session *session = arg;
+
+    if (tool_session_expect(session, reply, CPMP__LOCAL__BODY_JOBS_REPLY))
+        tool_session_end(session, tool_jobs_show(session->tool, reply));
+}
+
+static void
+jobs_ready(struct tool_session *session)
+{
+    jobs_ask(session, 0, jobs_answered);
 }
 
 int
 tool_jobs_run(struct tool *tool)
 {
-    return jobs_ask(tool, 0, tool_jobs_show);
+    return tool_session_run(tool, jobs_ready, NULL);
 }
 
-/* Asked for by its whole id, a job may be one that a listing leaves out. */
-int
-tool_job_run(struct tool *tool)
+static void
+job_answered(void *arg, const Cpmp__Local *reply)
+{
+    struct tool_session *session = arg;
+
+    if (tool_session_expect(session, reply, CPMP__LOCAL__BODY_JOBS_REPLY))
+        tool_session_end(session, tool_job_show(session->tool, reply));
+}
+
+/* All jobs have come, without their peers: which one is meant? */
+static void
+job_listed(void *arg, const Cpmp__Local *reply)
+{
+    struct tool_session *session = arg;
+    const Cpmp__JobRow *row;
+
+    if (!tool_session_expect(session, reply, CPMP__LOCAL__BODY_JOBS_REPLY))
+        return;
+    row = job_choose(session->tool, reply->jobs_reply);
+    if (row == NULL)
+        tool_session_end(session, TOOL_FAILED);
+    else
+        jobs_ask(session, row->job, job_answered);
+}
+
+static void
+job_ready(struct tool_session *session)
 {
     char digits[JOB_DIGITS + 1] = "";
 
-    if (!beginning_read(tool->operands[0], digits))
-        return beginning_refuse(tool);
-    return jobs_ask(tool, strlen(digits) == JOB_DIGITS ? strtoull(digits, NULL, 16) : 0,
-                    tool_job_show);
+    beginning_read(session->tool->operands[0], digits);
+    if (strlen(digits) == JOB_DIGITS)
+        jobs_ask(session, strtoull(digits, NULL, 16), job_answered);
+    else
+        jobs_ask(session, 0, job_listed);
+}
+
+int
+tool_job_run(struct tool *tool)
+{
+    char digits[JOB_DIGITS + 1];
+
+    if (beginning_read(tool->operands[0], digits))
+        return tool_session_run(tool, job_ready, NULL);
+    text_print(&tool->error, "job %s: an id is up to 16 hexadecimal digits; cpmp jobs lists them",
+               tool->operands[0]);
+    return TOOL_USAGE;
 }

@@ -21,6 +21,7 @@ test_expect_success 'make install DESTDIR works' '
 test_expect_success 'programs, headers and library are where they belong' '
     test -x "$root/bin/cpexec" &&
     test -x "$root/bin/cpcc" &&
+    test -x "$root/bin/cpmp" &&
     test -x "$root/libexec/cpmp/cpmp-agent" &&
     test -f "$root/include/cpmp.h" &&
     test -f "$root/include/mpi.h" &&
@@ -48,9 +49,15 @@ test_expect_success 'the example, its instance and its source are there' '
 '
 
 test_expect_success 'each manual page is there' '
-    for page in cpexec.1 cpcc.1 cpmp.7; do
+    for page in cpexec.1 cpcc.1 cpmp.1 cpmp.7 cpmp-policy.5 cpmpd.8; do
         test -s "$root/share/man/man${page##*.}/$page" || return 1
     done
+'
+
+test_expect_success 'units for systemd are there' '
+    test -s "$root/lib/systemd/system/cpmpd.service" &&
+    test -s "$root/lib/systemd/user/cpmpd.service" &&
+    test -s "$root/lib/sysusers.d/cpmp.conf"
 '
 
 test_expect_success 'pkg-config tells how to compile' '

@@ -52,7 +52,7 @@ test_expect_success 'each name in section 3 is a function of cpmp.h, or a page' 
 
 test_expect_success 'pages that others refer to are there' '
     sed -n "/^\.SH SEE ALSO/,\$p" "$pages"/*.[13578] |
-        grep -o "cp[a-z_]*\\\\fR([13578])" | sed "s/\\\\fR(\(.\))/.\1/" | sort -u >references &&
+        grep -o "cp[a-z_-]*\\\\fR([13578])" | sed "s/\\\\fR(\(.\))/.\1/" | sort -u >references &&
     grep -x cpmp.7 references &&
     while read -r page; do
         test -s "$pages/$page" || return 1
@@ -83,6 +83,21 @@ test_expect_success 'each option that --help shows is in cpexec(1)' '
             return 1
         }
     done <options
+'
+
+test_expect_success 'each command and option of cpmp --help is in cpmp(1), and each there is one' '
+    cpmp --help >help &&
+    sed -n "s/^  \([a-z]* \?[a-z]*\)  *.*/\1/p" help | sed "s/ *$//" >commands &&
+    test $(wc -l <commands) -ge 12 &&
+    section cpmp.1 COMMANDS | sed -n "/^\.SS /s/^\.SS \([a-z ]*[a-z]\).*/\1/p" >sections &&
+    grep -vx "help.*" commands | sort >expected && sort sections >actual &&
+    test_cmp expected actual &&
+    while read -r command; do
+        cpmp help $command >page && sed -n "s/^  \(--[a-z]*\).*/\1/p" page || return 1
+    done <commands | sort -u >expected &&
+    section cpmp.1 OPTIONS >text && section cpmp.1 COMMANDS >>text &&
+    grep -e "^--" text | grep -o -e "^--[a-z]*" | sort -u >actual &&
+    test_cmp expected actual
 '
 
 # Without a program nothing is run; what is said of a missing value doesn't matter here.
@@ -148,7 +163,7 @@ test_expect_success MAN 'man finds a page by the name of each function' '
     for page in "$pages"/*.[13578]; do
         mkdir -p "manuals/man${page##*.}" && cp "$page" "manuals/man${page##*.}" || return 1
     done &&
-    for name in $functions cpexec cpcc cpmp cpmpd; do
+    for name in $functions cpexec cpcc cpmp cpmpd cpmp-policy; do
         MANWIDTH=100 man -M "$PWD/manuals" -P cat "$name" >shown &&
         grep -w "$name" shown >/dev/null || return 1
     done

@@ -41,6 +41,8 @@ answer_fill(Cpmp__Local *answer, const Cpmp__Local *message)
     static Cpmp__JobsReply jobs;
     static Cpmp__LookupReply lookup;
     static Cpmp__RingPeer owner;
+    static Cpmp__JobRow job, *job_rows[] = {&job};
+    static Cpmp__JobPeer place, *places[] = {&place};
 
     cpmp__peers_reply__init(&peers);
     cpmp__peer_row__init(&row);
@@ -50,6 +52,11 @@ answer_fill(Cpmp__Local *answer, const Cpmp__Local *message)
     row.name = owner.name = "zoe";
     row.id = owner.id = (ProtobufCBinaryData){sizeof(own_id), own_id};
     row.cores = 4;
+    cpmp__job_row__init(&job);
+    cpmp__job_peer__init(&place);
+    job.job = 0xabcdef;
+    place.name = "place-of-ranks";
+    job.peers = places;
     peers.rows = rows;
     peers.n_rows = 1;
     lookup.owner = &owner;
@@ -61,6 +68,9 @@ answer_fill(Cpmp__Local *answer, const Cpmp__Local *message)
         answer->body_case = CPMP__LOCAL__BODY_LOOKUP_REPLY;
         answer->lookup_reply = &lookup;
     } else {
+        job.n_peers = message->jobs->job == job.job;
+        jobs.rows = job_rows;
+        jobs.n_rows = 1;
         answer->body_case = CPMP__LOCAL__BODY_JOBS_REPLY;
         answer->jobs_reply = &jobs;
     }
@@ -163,8 +173,12 @@ static struct tool tool;
 static char *environment[] = {NULL};
 
 static int
-tool_run(int count, char **words)
+tool_run(int count, char **line)
 {
+    static char *words[8];
+
+    assert_true(count < 8);
+    memcpy(words, line, (size_t)count * sizeof(*words));
     tool_release(&tool);
     memset(&tool, 0, sizeof(tool));
     tool.environment = environment;
@@ -201,6 +215,26 @@ a_request_is_answered(void **state)
     daemon_stop();
 }
 
+/* A list has jobs without their peers, so two requests are made. */
+static void
+a_job_is_asked_for_by_the_beginning_of_its_id(void **state)
+{
+    char *words[] = {"job", "0000", NULL};
+
+    (void)state;
+    daemon_start(ANSWERS);
+    assert_int_equal(TOOL_OK, tool_run(2, words));
+    has(&tool.out, "0000000000abcdef");
+    has(&tool.out, "place-of-ranks");
+    words[1] = "0000000000abcdef";
+    assert_int_equal(TOOL_OK, tool_run(2, words));
+    has(&tool.out, "place-of-ranks");
+    words[1] = "1";
+    assert_int_equal(TOOL_FAILED, tool_run(2, words));
+    has(&tool.error, "no job 1 runs");
+    daemon_stop();
+}
+
 static void
 top_looks_once_for_programs(void **state)
 {
@@ -210,7 +244,7 @@ top_looks_once_for_programs(void **state)
     daemon_start(ANSWERS);
     assert_int_equal(TOOL_OK, tool_run(2, words));
     has(&tool.out, "{\"pool\":\"lab\",\"peer\":\"zoe\",\"peers\":[{\"id\":\"ab010203");
-    has(&tool.out, "}],\"unanswered\":0,\"jobs\":[]}\n");
+    has(&tool.out, "}],\"unanswered\":0,\"jobs\":[{\"job\":\"0000000000abcdef\",");
     daemon_stop();
 }
 
@@ -406,6 +440,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_answered),
+        cmocka_unit_test(a_job_is_asked_for_by_the_beginning_of_its_id),
         cmocka_unit_test(top_looks_once_for_programs),
         cmocka_unit_test(many_lookups_are_all_counted),
         cmocka_unit_test(a_refusal_is_told_in_the_words_of_the_daemon),

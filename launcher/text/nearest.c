@@ -44,9 +44,11 @@ nearest_add(struct text *text, const char *typed, nearest_name_fn *name, const v
     for (size_t i = 0; (each = name(arg, i)) != NULL; i++)
         limit = least(limit, distance(typed, each));
     for (size_t i = 0; (each = name(arg, i)) != NULL && count < NAMES_MAX; i++) {
-        bool begins = *typed != '\0' && strncmp(typed, each, strlen(typed)) == 0;
+        size_t length = strlen(typed);
+        bool begins = length > 0 && strncmp(typed, each, length) == 0;
+        bool has_it = length > 2 && strstr(each, typed) != NULL;
 
-        if (!begins && (distance(typed, each) > limit || strlen(typed) < 3))
+        if (!begins && !has_it && (length < 3 || distance(typed, each) > limit))
             continue;
         text_print(text, "%s%s", count++ > 0 ? " or " : "", each);
     }

@@ -12,7 +12,7 @@
 typedef const char *nearest_name_fn(const void *arg, size_t index);
 
 /* Adds the nearest names as "peers" or "job or jobs": those at the least distance (Levenshtein's,
- * at most 2 and less than half of what was typed), and those that begin with it. Nothing when no
+ * at most 2 and less than half of what was typed), and those that it is a part of. Nothing when no
  * name is near. */
 void nearest_add(struct text *text, const char *typed, nearest_name_fn *name, const void *arg);
 

@@ -143,6 +143,7 @@ the_nearest_names_are_offered(void **state)
     EXPECT("peers", nearest_add, "peer", name_at, NULL);
     EXPECT("jobs or job", nearest_add, "jos", name_at, NULL);
     EXPECT("pool invite", nearest_add, "pool", name_at, NULL);
+    EXPECT("pool invite", nearest_add, "invite", name_at, NULL);
     EXPECT("policy or pool invite", nearest_add, "po", name_at, NULL);
     EXPECT("", nearest_add, "frobnicate", name_at, NULL);
     EXPECT("", nearest_add, "", name_at, NULL);

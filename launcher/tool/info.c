@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/sandbox/probe.h"
 #include "local/state.h"
 #include "plat/plat.h"
 #include "text/json.h"
@@ -130,6 +131,41 @@ machine_add(Cpmp__InfoReply *info)
     text_release(&text);
 }
 
+/* Whether the owner has accepted it already, only a daemon knows. */
+static void
+weakness_add(Cpmp__InfoReply *info, const struct sandbox_probe *probe,
+             enum sandbox_weakness weakness)
+{
+    const struct sandbox_weakness_info *lacks = sandbox_weakness_info(weakness);
+    struct text note = {0};
+
+    text_add_string(&note, lacks->sentence);
+    if (weakness == SANDBOX_LACKS_NAMESPACES && *probe->detail != '\0')
+        text_print(&note, ": %s", probe->detail);
+    if (lacks->kind == SANDBOX_NEEDED)
+        text_add_string(&note, "; without it no foreign rank runs here");
+    else if (lacks->kind == SANDBOX_REFUSED)
+        text_print(&note, "; no foreign rank runs here, unless the policy's accept-weakness has "
+                          "\"%s\"", lacks->name);
+    item_add(info, "sandbox", lacks->name,
+             lacks->kind == SANDBOX_COVERED ? "replaced" : "missing", text_string(&note));
+    text_release(&note);
+}
+
+static void
+sandbox_add(Cpmp__InfoReply *info)
+{
+    struct sandbox_probe probe;
+    size_t before = info->n_items;
+
+    sandbox_probe(&probe);
+    for (unsigned i = 0; i < SANDBOX_WEAKNESS_COUNT; i++)
+        if (probe.lacks[i])
+            weakness_add(info, &probe, (enum sandbox_weakness)i);
+    if (info->n_items == before)
+        item_add(info, "sandbox", "lacks", "nothing", "");
+}
+
 Cpmp__InfoReply *
 tool_info_machine(const char *why)
 {
@@ -139,6 +175,7 @@ tool_info_machine(const char *why)
     item_add(info, "cpmp", "version", PACKAGE_VERSION, "");
     item_add(info, "cpmp", "cpmpd", "doesn't run", why);
     machine_add(info);
+    sandbox_add(info);
     return info;
 }
 

@@ -114,7 +114,11 @@ test_expect_success "$user: no network, no socket of somebody outside" '
     kill $listener && rm listening && held 8
 '
 test_expect_success "$user: system calls against the kernel are refused" '
-    caged 0 $user --sandbox -np 1 ./hostile calls && held 30
+    caged 0 $user --sandbox -np 1 ./hostile calls && held 31
+'
+test_expect_success "$user: the terminal of the launcher is out of reach" '
+    $(user_as $user) script -qec "cpexec --sandbox -np 1 ./hostile calls" /dev/null >out \
+        </dev/null && held 31
 '
 test_expect_success "$user: the cage can be neither killed, nor read, nor robbed" '
     caged 0 $user --sandbox -np 2 ./hostile cage && held 20

@@ -56,6 +56,17 @@ traces(void)
     return traced || ptrace(PTRACE_TRACEME, 0, 0, 0) == 0;
 }
 
+static bool
+has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY);
+    bool has = fd >= 0 && isatty(fd);
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 /* A terminal of our own, into which we type. */
 static bool
 types(unsigned long request)
@@ -104,6 +115,7 @@ hostile_calls(void)
     hostile_say("personality", personality(ADDR_NO_RANDOMIZE) != -1);
     hostile_say("sethostname", sethostname("x", 1) == 0);
     hostile_say("TIOCSTI", types(TIOCSTI));
+    hostile_say("the terminal of the launcher", has_terminal());
     hostile_say("a call that doesn't exist", CALL(1000) || errno != ENOSYS);
     hostile_say("setuid", setuid(0) == 0 || seteuid(0) == 0);
     hostile_say("a device", mknod("device", S_IFBLK | 0600, 0x800) == 0);

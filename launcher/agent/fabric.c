@@ -33,6 +33,8 @@
 #define BUFFER_STRIDE ((size_t)CPI_BATCH_BYTES_MAX + CPI_FRAME_ALIGN)
 #define BUFFER_OFFSET (CPI_FRAME_ALIGN - sizeof(struct cpi_batch))
 
+#define SEALED_BYTES ((size_t)CPI_BATCH_FRAME_BYTES_MAX + SEAL_TAG_BYTES)
+
 _Static_assert(sizeof(struct cpi_batch) <= CPI_FRAME_ALIGN, "the header fits before the frames");
 
 /* What a call of libfabric answered, for `why`: the step that failed and the reason in words. */
@@ -309,6 +311,7 @@ fabric_open(struct fabric **fabric_p, const struct fabric_config *config, char *
     fabric->silence_us = config->silence_us ? config->silence_us : SILENCE_DEFAULT_US;
     fabric->peer = config->peer;
     fabric->peers = config->peers;
+    fabric->encrypt = config->encrypt;
     memcpy(fabric->key, config->key, CPI_KEY_BYTES);
     int error = links_open(fabric);
     if (error == CPMP_OK)
@@ -340,6 +343,10 @@ fabric_close(struct fabric *fabric)
     fabric->events.received = NULL;
     while (fabric->cq != NULL && fabric_poll(fabric))  /* what is in flight comes back */
         continue;
+    for (uint32_t i = 0; fabric->links != NULL && i < fabric->peers; i++) {
+        seal_release(&fabric->links[i].seal);
+        free(fabric->links[i].sealed);
+    }
     CLOSE(fabric->pep);
     CLOSE(fabric->receives);
     CLOSE(fabric->cq);
@@ -417,6 +424,26 @@ header_fill(struct fabric_link *link, struct fabric_batch *batch)
     header->grant = batch->grant;
 }
 
+/* Frames in the clear stay the caller's; sealed ones lie in a place of the link's until they have
+ * gone out. There is one for each batch in flight. */
+static int
+batch_seal(struct fabric_link *link, struct fabric_batch *batch)
+{
+    uint8_t *out;
+
+    if (link->sealed == NULL)
+        link->sealed = malloc((size_t)FABRIC_IN_FLIGHT_MAX * SEALED_BYTES);
+    if (link->sealed == NULL)
+        return CPMP_ENOMEM;
+    batch->place = (uint32_t)__builtin_ctz(~link->sealed_places);
+    assert(batch->place < FABRIC_IN_FLIGHT_MAX);
+    out = link->sealed + (size_t)batch->place * SEALED_BYTES;
+    if (seal_close(&link->seal, &batch->header, batch->runs, batch->run_count, out) != CPMP_OK)
+        return CPMP_ESYS;
+    batch->vector[1] = (struct iovec){out, batch->header.bytes + SEAL_TAG_BYTES};
+    return CPMP_OK;
+}
+
 int
 fabric_send(struct fabric *fabric, uint32_t peer, struct fabric_batch *batch)
 {
@@ -429,8 +456,11 @@ fabric_send(struct fabric *fabric, uint32_t peer, struct fabric_batch *batch)
         return CPMP_EAGAIN;
     header_fill(link, batch);
     batch->link = link;
-    ssize_t result = fi_sendv(link->ep, batch->vector, NULL, batch->run_count + 1,
-                              FI_ADDR_UNSPEC, batch);
+    int error = fabric->encrypt ? batch_seal(link, batch) : CPMP_OK;
+    size_t areas = fabric->encrypt ? 2 : batch->run_count + 1;
+    ssize_t result = error != CPMP_OK ? -FI_ENOMEM
+                                      : fi_sendv(link->ep, batch->vector, NULL, areas,
+                                                 FI_ADDR_UNSPEC, batch);
     if (result == -FI_EAGAIN)
         return CPMP_EAGAIN;
     if (result != 0) {
@@ -440,6 +470,8 @@ fabric_send(struct fabric *fabric, uint32_t peer, struct fabric_batch *batch)
     }
     link->sequence_out++;
     link->in_flight++;
+    if (fabric->encrypt)
+        link->sealed_places |= 1u << batch->place;
     fabric->counts.batches_out++;
     fabric->counts.bytes_out += batch->header.bytes;
     return CPMP_OK;
@@ -463,10 +495,25 @@ batch_stray(struct fabric *fabric)
     }
 }
 
-static void
-batch_received(struct fabric *fabric, const struct cpi_batch *batch, size_t bytes)
+/* Is it the next one, as it was sent? */
+static const char *
+batch_refuse(struct fabric_link *link, struct cpi_batch *batch)
 {
-    if (cpi_batch_check(batch, bytes) != CPMP_OK || batch->from >= fabric->peers) {
+    if (batch->sequence != link->sequence_in + 1)
+        return "a batch is missing or came twice";
+    if (link->fabric->encrypt && seal_open(&link->seal, batch) != CPMP_OK)
+        return "a batch was altered on its way";
+    link->sequence_in++;
+    return NULL;
+}
+
+static void
+batch_received(struct fabric *fabric, struct cpi_batch *batch, size_t bytes)
+{
+    size_t seal_bytes = fabric->encrypt ? SEAL_TAG_BYTES : 0;
+
+    if (bytes < seal_bytes || cpi_batch_check(batch, bytes - seal_bytes) != CPMP_OK ||
+        batch->from >= fabric->peers) {
         batch_stray(fabric);
         return;
     }
@@ -475,12 +522,19 @@ batch_received(struct fabric *fabric, const struct cpi_batch *batch, size_t byte
         batch_stray(fabric);
         return;
     }
+    if ((link->state != LINK_GREETED && link->state != LINK_UP) || fabric->events.received == NULL)
+        return;  /* it was on its way when the connection was lost */
+    const char *why = batch_refuse(link, batch);
+    if (why != NULL && link->state == LINK_GREETED) {
+        batch_stray(fabric);
+        return;
+    }
     if (link->state == LINK_GREETED)
         fabric_link_proven(link);
-    if (link->state != LINK_UP || fabric->events.received == NULL)
-        return;  /* it was on its way when the connection was lost */
-    if (batch->sequence != ++link->sequence_in) {
-        fabric_link_lose(link, CPMP_EPROTO, "a batch is missing or came twice");
+    if (link->state != LINK_UP)
+        return;
+    if (why != NULL) {
+        fabric_link_lose(link, CPMP_EPROTO, why);
         return;
     }
     fabric->counts.batches_in++;
@@ -506,6 +560,8 @@ batch_done(struct fabric *fabric, struct fabric_batch *batch)
 
     assert(link->in_flight > 0);
     link->in_flight--;
+    if (link->fabric->encrypt)
+        link->sealed_places &= ~(1u << batch->place);
     if (fabric->events.sent != NULL)
         fabric->events.sent(fabric->arg, link->peer, batch);
 }
@@ -544,7 +600,7 @@ fabric_poll(struct fabric *fabric)
             continue;
         }
         buffer->posted = false;
-        batch_received(fabric, (const struct cpi_batch *)buffer->bytes, entries[i].len);
+        batch_received(fabric, (struct cpi_batch *)buffer->bytes, entries[i].len);
         buffer_post(fabric, buffer);
     }
     return count > 0;

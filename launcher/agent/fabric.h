@@ -39,6 +39,7 @@ struct fabric_batch {
     uint64_t grant;            /* goes into the header */
     struct cpi_batch header;   /* the fabric's */
     struct iovec vector[FABRIC_RUNS_MAX + 1];
+    uint32_t place;            /* of its sealed frames in the link */
     struct fabric_link *link;
 };
 
@@ -64,6 +65,7 @@ struct fabric_config {
     uint32_t peer, peers;     /* this agent's index, of so many (2 or more) */
     uint64_t incarnation;     /* of this agent; a replacement has a higher one */
     uint64_t patience_us;     /* a connection that doesn't stand by then is lost; 0: 10 s */
+    bool encrypt;             /* seal what is sent (fabric_seal.h); all agents of a job alike */
     uint64_t silence_us;      /* so is one whose other host answers nothing for so long; 0: 10 s */
 };
 

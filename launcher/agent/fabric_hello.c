@@ -44,7 +44,6 @@ hello_make(const struct fabric_library *library, const uint8_t *key,
     made->version = CPI_FABRIC_VERSION;
     made->frame_version = CPI_FRAME_VERSION;
     made->role = hello ? CPI_ROLE_WELCOME : CPI_ROLE_HELLO;
-    made->reserved = 0;
     if (getrandom(made->nonce, sizeof(made->nonce), 0) != (ssize_t)sizeof(made->nonce))
         return CPMP_ESYS;
     coded_set(&coded, hello, made);

@@ -7,7 +7,7 @@
  * Pure: no socket, no state.
  *
  * The code is HMAC-SHA256 by OpenSSL, which the daemon's TLS brings along anyway; xxHash, which is
- * here too, is no secret keeper. Nothing is encrypted: who can change packets on the way can still
+ * here too, is no secret keeper. Without --encrypt, who can change packets on the way can still
  * take a connection over. What it does stop is everybody else.
  */
 
@@ -21,9 +21,9 @@ struct hello_tags {
     uint64_t to_acceptor, to_connector;
 };
 
-/* Fills all but job, from, to, incarnation and attempt, which the caller has set: magic, versions,
- * role, a fresh nonce, the code. `hello` is what a welcome answers, NULL for a hello itself.
- * Errors: CPMP_ESYS. */
+/* Fills all but job, from, to, flags, incarnation and attempt, which the caller has set: magic,
+ * versions, role, a fresh nonce, the code. `hello` is what a welcome answers, NULL for a hello
+ * itself. Errors: CPMP_ESYS. */
 int hello_make(const struct fabric_library *library, const uint8_t *key,
                const struct cpi_hello *hello, struct cpi_hello *made);
 

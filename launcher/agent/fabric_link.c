@@ -112,6 +112,7 @@ link_connect(struct fabric_link *link)
     memset(&link->hello, 0, sizeof(link->hello));
     link->hello.from = fabric->peer;
     link->hello.to = link->peer;
+    link->hello.flags = fabric->encrypt ? CPI_HELLO_ENCRYPTS : 0;
     link->hello.job = fabric->job;
     link->hello.incarnation = fabric->incarnation;
     link->hello.attempt = ++fabric->attempt;
@@ -184,7 +185,9 @@ tags_set(struct fabric_link *link, const struct cpi_hello *hello, const struct c
     link->tag_in = acceptor ? tags.to_acceptor : tags.to_connector;
     link->tag_out = acceptor ? tags.to_connector : tags.to_acceptor;
     link->sequence_in = link->sequence_out = 0;
-    return true;
+    seal_release(&link->seal);
+    return !fabric->encrypt ||
+           seal_init(&link->seal, fabric->key, hello, welcome, acceptor) == CPMP_OK;
 }
 
 /* The answer to our hello. */
@@ -201,6 +204,8 @@ link_welcomed(struct fabric_link *link, const struct cpi_hello *welcome, size_t 
         fabric_link_lose(link, CPMP_EPROTO, "what answers there is not this job's agent");
     } else if (!hello_code_right(fabric->library, fabric->key, &link->hello, welcome)) {
         fabric_link_lose(link, CPMP_EKEY, "what answers there does not hold this job's key");
+    } else if (welcome->flags != link->hello.flags) {
+        fabric_link_lose(link, CPMP_EPROTO, "one of the two agents encrypts, the other doesn't");
     } else if (welcome->incarnation < link->incarnation) {
         fabric_link_lose(link, CPMP_EPROTO, "what answers there was given up before");
     } else if (!tags_set(link, &link->hello, welcome)) {
@@ -219,6 +224,7 @@ hello_link(struct fabric *fabric, const struct cpi_hello *hello, size_t bytes)
 {
     if (cpi_hello_check(hello, bytes, CPI_ROLE_HELLO) != CPMP_OK || hello->job != fabric->job ||
         hello->to != fabric->peer || hello->from >= fabric->peer ||
+        hello->flags != (fabric->encrypt ? CPI_HELLO_ENCRYPTS : 0) ||
         !hello_code_right(fabric->library, fabric->key, NULL, hello))
         return NULL;
     struct fabric_link *link = &fabric->links[hello->from];
@@ -249,6 +255,7 @@ endpoint_accept(struct fabric_link *link, struct fi_info *info, const struct cpi
     struct cpi_hello welcome = {
         .from = fabric->peer,
         .to = link->peer,
+        .flags = hello->flags,
         .job = fabric->job,
         .incarnation = fabric->incarnation,
     };

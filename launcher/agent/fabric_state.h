@@ -27,6 +27,7 @@
 #include "agent/fabric_door.h"
 #include "agent/fabric_hello.h"
 #include "agent/fabric_library.h"
+#include "agent/fabric_seal.h"
 #include "control/address.h"
 
 enum link_state {
@@ -45,6 +46,9 @@ struct fabric_link {
     uint64_t sequence_out, sequence_in;
     uint64_t deadline_us, retry_us;
     uint64_t incarnation, attempt;   /* the highest that the peer has shown */
+    struct seal seal;                /* of the connection; none when nothing is encrypted */
+    uint8_t *sealed;                 /* [FABRIC_IN_FLIGHT_MAX] of SEALED_BYTES; lazily made */
+    uint32_t sealed_places;          /* a bit for each that is in flight */
     struct cpi_hello hello;          /* CONNECTING: the one sent */
     struct sockaddr_storage address;
     char address_text[CONTROL_ADDRESS_MAX];
@@ -65,6 +69,7 @@ struct fabric {
     uint64_t attempt;       /* of the last hello sent */
     uint64_t patience_us, silence_us;
     uint32_t peer, peers;
+    bool encrypt;
     uint32_t unsettled;     /* links that have a deadline, or are broken */
     uint32_t buffer_count;
     uint8_t key[CPI_KEY_BYTES];

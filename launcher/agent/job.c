@@ -114,6 +114,7 @@ job_setup(struct job *job, const Cpmp__Setup *setup)
     memcpy(job->key, setup->key.data, JOB_KEY_BYTES);
     job->peer = setup->peer;
     job->peers = setup->peers;
+    job->encrypt = setup->encrypt;
     job->capacity_millicores = setup->capacity_millicores;
     return CPMP_OK;
 }

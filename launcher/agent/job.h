@@ -27,6 +27,7 @@ struct job {
     char *listen;              /* address for the fabric endpoint; "": loopback */
     uint16_t port_first, port_last;  /* its ports; 0, 0: any */
     char reached_at[CONTROL_ADDRESS_MAX];  /* stands in for an empty Setup.listen; "": nothing */
+    bool encrypt;              /* what goes to other agents */
     char *cgroup, *home;       /* directories of control groups (Setup); "": none */
     Cpmp__Start *start;        /* NULL before job_start; owned */
     uint32_t world, local;

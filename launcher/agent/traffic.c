@@ -31,6 +31,7 @@ traffic_listen(struct traffic *traffic, const struct job *job, char *why)
     struct fabric_config config = {
         .listen = job->listen, .port_first = job->port_first, .port_last = job->port_last,
         .job = job->id, .key = job->key, .peer = job->peer, .peers = job->peers, .incarnation = 1,
+        .encrypt = job->encrypt,
     };
 
     traffic->job = job;

@@ -358,6 +358,7 @@ SET_FLAG(tag_output)
 SET_FLAG(timestamp_output)
 SET_FLAG(merge_stderr)
 SET_FLAG(json)
+SET_FLAG(encrypt)
 SET_FLAG(display_map)
 SET_FLAG(report_bindings)
 SET_FLAG(no_launch)
@@ -410,6 +411,7 @@ static const struct option option_table[] = {
     {"json", NULL, NULL, NULL, set_json, "map, output and report as JSON lines on stdout"},
     {"display-map", NULL, NULL, NULL, set_display_map, "show which rank runs where"},
     {"report-bindings", NULL, NULL, NULL, set_report_bindings, "show the cores ranks are bound to"},
+    {"encrypt", NULL, NULL, NULL, set_encrypt, "encrypt what peers send each other"},
     {"timeout", "S", "0", "MPIEXEC_TIMEOUT", set_timeout, "end the job after S seconds (exit 110)"},
     {"sandbox", "[=LIMITS]", NULL, NULL, set_sandbox, "run ranks caged, as foreign ones are"},
     {"verbose v", NULL, NULL, NULL, set_verbose, "tell when agents and ranks start and end"},

@@ -51,6 +51,7 @@ struct exec_options {
     const char *events_path;
     bool json;
 
+    bool encrypt;           /* what peers send each other */
     bool display_map, report_bindings, no_launch, verbose;
     uint64_t timeout_us;    /* 0: none */
     struct exec_sandbox sandbox;

@@ -46,6 +46,7 @@ exec_run_send_setup(struct exec_peer *peer, uint32_t millicores)
         setup.home = peer->agent.cgroup.home;
     setup.sandbox = exec_sandbox_message(&run->options->sandbox, run->images,
                                          run->options->programs, run->options->programs_count);
+    setup.encrypt = run->options->encrypt;
     message.body_case = CPMP__CONTROL__BODY_SETUP;
     message.setup = &setup;
     peer_send(peer, &message);

@@ -15,6 +15,9 @@
  * Batch. One message of the connection: this header and frames at strides of 64 bytes, as they lay
  * in the ring that they came from. A batch may be empty; it then tells no more than its grant.
  *
+ * Both sides of a connection encrypt, or none; the flag in the greeting, under its code, says which.
+ * An encrypted batch has its frames sealed and CPI_SEAL_BYTES behind them (agent/fabric_seal.h).
+ *
  * Tags are needed for more than the greeting: receives of all connections share their buffers, so
  * what connection a batch came by is known from `from` and `tag` alone.
  */
@@ -33,6 +36,8 @@
 #define CPI_KEY_BYTES       32u           /* of the job's key */
 #define CPI_NONCE_BYTES     16u
 #define CPI_CODE_BYTES      32u           /* HMAC-SHA256 */
+#define CPI_SEAL_BYTES      16u           /* behind the frames of an encrypted batch */
+#define CPI_HELLO_ENCRYPTS  1u            /* the one flag of a hello */
 
 enum cpi_hello_role { CPI_ROLE_HELLO = 1, CPI_ROLE_WELCOME = 2 };
 
@@ -42,7 +47,7 @@ struct cpi_hello {
     uint16_t frame_version;
     uint32_t role;           /* enum cpi_hello_role */
     uint32_t from, to;       /* peer indices */
-    uint32_t reserved;       /* 0 */
+    uint32_t flags;          /* 0 or CPI_HELLO_ENCRYPTS */
     uint64_t job;
     uint64_t incarnation;    /* of the agent `from`; a lower one than known is refused */
     uint64_t attempt;        /* hello: higher with each one this agent sends; a replay isn't */
@@ -65,7 +70,7 @@ struct cpi_batch {
 _Static_assert(sizeof(struct cpi_batch) == 40, "the batch header is part of the wire format");
 
 #define CPI_BATCH_FRAME_BYTES_MAX \
-    ((CPI_BATCH_BYTES_MAX - sizeof(struct cpi_batch)) & ~(size_t)(CPI_FRAME_ALIGN - 1))
+    ((CPI_BATCH_BYTES_MAX - sizeof(struct cpi_batch) - CPI_SEAL_BYTES) & ~(size_t)(CPI_FRAME_ALIGN - 1))
 
 /* The form of a hello or welcome that came from outside; not yet whether its code is right. */
 static inline int
@@ -77,7 +82,7 @@ cpi_hello_check(const void *bytes, size_t available, uint32_t role)
         return CPMP_EPROTO;
     if (hello->version != CPI_FABRIC_VERSION || hello->frame_version != CPI_FRAME_VERSION)
         return CPMP_EVERSION;
-    if (hello->role != role || hello->reserved != 0 || hello->from == hello->to)
+    if (hello->role != role || hello->flags > CPI_HELLO_ENCRYPTS || hello->from == hello->to)
         return CPMP_EPROTO;
     return CPMP_OK;
 }

@@ -103,6 +103,12 @@ test_expect_success 'messages of all sizes, and nothing over loopback' '
     test $(sent near0) -gt 10000000 && test $(sent lo) = 0
 '
 
+test_expect_success 'encrypted messages of all sizes' '
+    cpexec --encrypt --peers 2 -np 6 ./mpi_traffic 12 >actual && test_cmp well actual &&
+    cpexec --encrypt --peers 2 -np 4 "$CPMP_EXAMPLES/ring" 50 >actual &&
+    test $(wc -l <actual) = 50 && test $(sent lo) = 0
+'
+
 unshare -pf true 2>/dev/null && test_set_prereq PIDS
 
 test_expect_success PIDS 'messages of ranks whose memory is out of reach for agents' '

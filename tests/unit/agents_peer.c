@@ -85,6 +85,7 @@ peer_open(struct peer *self, const struct peer_options *options)
         .peer = options->index,
         .peers = options->peers ? options->peers : 2,
         .incarnation = options->incarnation,
+        .encrypt = options->encrypt,
         .patience_us = options->patience_us ? options->patience_us : PATIENCE_US,
     };
 

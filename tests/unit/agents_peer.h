@@ -30,6 +30,7 @@ struct peer_options {
     uint32_t index, peers;
     uint64_t incarnation, patience_us;
     uint8_t key;
+    bool encrypt;
 };
 
 typedef void peer_fn(const struct peer_options *options);

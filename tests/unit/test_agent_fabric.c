@@ -106,6 +106,17 @@ batches_arrive_whole_and_in_order(void **state)
     peer_expect_success(first);
 }
 
+static void
+encrypted_batches_arrive_whole_and_in_order(void **state)
+{
+    (void)state;
+    pid_t first = peer_start(sender, (struct peer_options){.index = 0, .encrypt = true});
+    pid_t second = peer_start(receiver, (struct peer_options){.index = 1, .encrypt = true});
+
+    peer_expect_success(second);
+    peer_expect_success(first);
+}
+
 /* --- losses --- */
 
 static void
@@ -316,6 +327,27 @@ skips_a_batch(const struct peer_options *options)
     peer_close(&self);
 }
 
+/* Encrypts with what the other side has not. */
+static void
+seals_wrongly(const struct peer_options *options)
+{
+    static const uint8_t other_key[CPI_KEY_BYTES] = {1};
+    const struct cpi_hello hello = {0}, welcome = {0};
+    struct fabric_batch batch = {0};
+    uint64_t words[8];
+    struct peer self;
+
+    peer_open(&self, options);
+    peer_connect(&self, 1);
+    PEER_UNTIL(&self, self.ups == 1 && atomic_load(&peer_shared->words[W_UP]) == 2);
+    seal_release(&self.fabric->links[1].seal);
+    AGENTS_REQUIRE(seal_init(&self.fabric->links[1].seal, other_key, &hello, &welcome, false) ==
+                   CPMP_OK);
+    send_one(&self, &batch, words);
+    PEER_UNTIL(&self, self.losses == 1 && self.sent == 1);
+    peer_close(&self);
+}
+
 static void
 sees_a_breach(const struct peer_options *options)
 {
@@ -326,6 +358,17 @@ sees_a_breach(const struct peer_options *options)
     PEER_UNTIL(&self, self.losses == 1);
     AGENTS_REQUIRE(self.error == CPMP_EPROTO && self.received == 0);
     peer_close(&self);
+}
+
+static void
+an_altered_batch_ends_the_connection(void **state)
+{
+    (void)state;
+    pid_t first = peer_start(seals_wrongly, (struct peer_options){.index = 0, .encrypt = true});
+    pid_t second = peer_start(sees_a_breach, (struct peer_options){.index = 1, .encrypt = true});
+
+    peer_expect_success(second);
+    peer_expect_success(first);
 }
 
 static void
@@ -489,6 +532,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(batches_arrive_whole_and_in_order),
+        TEST(encrypted_batches_arrive_whole_and_in_order),
+        TEST(an_altered_batch_ends_the_connection),
         TEST(a_killed_peer_is_lost),
         TEST(batches_under_way_come_back_when_the_peer_is_lost),
         TEST(it_listens_on_the_ports_it_is_given),

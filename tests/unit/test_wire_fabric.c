@@ -63,7 +63,7 @@ a_greeting_with_a_wrong_field_is_refused(void **state)
     assert_int_equal(hello_error(hello), CPMP_EVERSION);
     hello = right_hello, hello.role = 0;
     assert_int_equal(hello_error(hello), CPMP_EPROTO);
-    hello = right_hello, hello.reserved = 1;
+    hello = right_hello, hello.flags = 2;
     assert_int_equal(hello_error(hello), CPMP_EPROTO);
     hello = right_hello, hello.to = hello.from;
     assert_int_equal(hello_error(hello), CPMP_EPROTO);

@@ -2,7 +2,8 @@
 # What is measured, and what cpmp is to reach in it. One row of the table each:
 #
 #   case     what it is selected by
-#   place    2 and 16 (ranks on this machine), hosts and hosts16 (half of the ranks on either host)
+#   place    2 and 16 (ranks on this machine), hosts, hosts16 and encrypted (half of
+#            the ranks on either host; the last with cpexec --encrypt)
 #   command  of mpibench, with bytes and options; or kind for what is not timed by mpibench itself
 #   field    of mpibench's line, scaled, with unit; better: low or high
 #   target   [what it is compared with (better, openmpi or nothing), limit]
@@ -18,6 +19,8 @@ our @PLACES = (
     { name => 'hosts',   ranks => 2,  hosts => 2, title => '2 ranks on two hosts' },
     { name => 'hosts16', ranks => 16, hosts => 2, title => '8 ranks on either of two hosts',
         optional => 1 },
+    { name => 'encrypted', ranks => 2, hosts => 2, encrypt => 1, optional => 1,
+        title => '2 ranks on two hosts, cpmp with --encrypt' },
 );
 
 # Targets of the message path, by place, command and bytes.
@@ -95,6 +98,7 @@ sub rows {
         pair_rows('2'), collective_rows('2', 4 << 20),
         pair_rows('16'), collective_rows('16', 256 << 10), job_rows(),
         pair_rows('hosts'),
+        pair_rows('encrypted'),
         pair_rows('hosts16'), collective_rows('hosts16', 256 << 10),
     );
 }

@@ -74,7 +74,7 @@ sub in_rounds {
 sub start_ranks {
     my ($s, $mpi, $ranks, $program, %more) = @_;
     my ($env, @command) = Bench::Mpi::command($mpi,
-        { ranks => $ranks, root => $s->{root}, net => $more{net},
+        { ranks => $ranks, root => $s->{root}, net => $more{net}, encrypt => $more{encrypt},
             remote_shell => "$s->{scratch}/remote-shell" });
     return Bench::Launch::run(command => [ @command, @$program ], env => $env,
         timeout => $s->{timeout}, scratch => $s->{scratch}, on_line => $more{on_line});
@@ -139,7 +139,8 @@ sub take_figures {
     my $net = $place->{hosts} == 2 ? $s->{net} : undef;
     my $before = $net ? [ $net->bytes_sent ] : undef;
     my $run = start_ranks($s, $mpi, $place->{ranks},
-        mpibench($s, $mpi, arguments($s, $place, $rows)), net => $net);
+        mpibench($s, $mpi, arguments($s, $place, $rows)), net => $net,
+        encrypt => $place->{encrypt});
     my ($missing, $sent) = read_figures($s, $mpi, $rows, $run->{lines});
     my $error = $run->{error};
     $error ||= check_path($s, $mpi, $place, $sent, $before) if $net;

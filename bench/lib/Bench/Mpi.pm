@@ -91,6 +91,7 @@ sub mpich_command {
 sub cpmp_command {
     my ($o) = @_;
     my @command = (launcher('cpmp', $o->{root}));
+    push @command, '--encrypt' if $o->{encrypt};
     my %env;
     if (my $net = $o->{net}) {
         push @command, '--peers', 2;

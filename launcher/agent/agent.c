@@ -15,6 +15,7 @@
 #include "agent/ranks.h"
 #include "agent/report.h"
 #include "process/group.h"
+#include "text/memory.h"
 
 #define PATIENCE_MS 10000u  /* a launcher comes within, or not at all */
 
@@ -180,7 +181,7 @@ listen_failed(struct agent *agent, const char *why)
 {
     char text[FABRIC_WHY_MAX + 100];
 
-    if (*agent->job.listen == '\0') {
+    if (*agent->job.listen == '\0' || agent->pooled) {
         agent_lose(agent, why);
         return;
     }
@@ -276,6 +277,24 @@ cage_make(struct agent *agent)
     return error;
 }
 
+/* A cage has better means than signals. */
+static void
+ranks_halt(struct agent *agent)
+{
+    if (agent->supervisor.sandbox != NULL)
+        sandbox_suspend(agent->supervisor.sandbox);
+    else
+        supervisor_signal(&agent->supervisor, SIGSTOP);
+}
+
+static void
+ranks_go_on(struct agent *agent)
+{
+    if (agent->supervisor.sandbox != NULL)
+        sandbox_resume(agent->supervisor.sandbox);
+    supervisor_signal(&agent->supervisor, agent->stopped ? SIGSTOP : SIGCONT);
+}
+
 /* Takes the message's Start away from it: the job keeps it. */
 static void
 on_start(struct agent *agent, Cpmp__Control *message)
@@ -307,6 +326,8 @@ on_start(struct agent *agent, Cpmp__Control *message)
         return;
     }
     ranks_start(&parts);
+    if (agent->suspended)
+        ranks_halt(agent);
     input_ready(&agent->input);
 }
 
@@ -496,7 +517,7 @@ agent_suspend(struct agent *agent, const char *reason)
     if (agent->suspended)
         return;
     agent->suspended = true;
-    supervisor_signal(&agent->supervisor, SIGSTOP);
+    ranks_halt(agent);
     if (agent->stream_open)
         report_suspended(&agent->stream, reason);
 }
@@ -507,8 +528,7 @@ agent_resume(struct agent *agent)
     if (!agent->suspended)
         return;
     agent->suspended = false;
-    if (!agent->stopped)
-        supervisor_signal(&agent->supervisor, SIGCONT);
+    ranks_go_on(agent);
     if (agent->stream_open)
         report_resumed(&agent->stream);
 }
@@ -564,6 +584,23 @@ static const struct control_door_hooks door_hooks = {
     .on_launcher = on_launcher, .on_nobody = on_nobody,
 };
 
+/* The caging keeps it for longer than the Hatch lives. */
+static int
+cage_ask(struct agent *agent, const Cpmp__Sandbox *sandbox)
+{
+    size_t bytes = sandbox != NULL ? cpmp__sandbox__get_packed_size(sandbox) : 0;
+    uint8_t *packed;
+    Cpmp__Sandbox *copy;
+
+    if (sandbox == NULL)
+        return CPMP_OK;
+    packed = memory_new(bytes + 1, 1);
+    cpmp__sandbox__pack(sandbox, packed);
+    copy = cpmp__sandbox__unpack(NULL, bytes, packed);
+    free(packed);
+    return copy != NULL ? caging_ask(&agent->caging, copy) : CPMP_ENOMEM;
+}
+
 int
 agent_init_pool(struct agent *agent, const struct agent_pool *pool)
 {
@@ -576,6 +613,10 @@ agent_init_pool(struct agent *agent, const struct agent_pool *pool)
         keeper_init(&agent->keeper, &agent->loop, hatch, &keeper_hooks, agent);
         agent->job.port_first = (uint16_t)hatch->port_first;
         agent->job.port_last = (uint16_t)hatch->port_last;
+        errno = EINVAL;  /* what is said when the cage asked for makes no sense */
+        error = cage_ask(agent, hatch->sandbox);
+    }
+    if (error == CPMP_OK) {
         error = control_door_open(&agent->door, &agent->loop, pool->fds, pool->fds_count,
                                   hatch->key.data, patience_ms, &door_hooks, agent);
     }

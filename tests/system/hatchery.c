@@ -9,7 +9,8 @@
  * and is answered by the agent's line for $CPMP_AGENTS (exec/remote.h), or "refused: WHY"; or it is
  * an order of the owner to all agents: "suspend REASON", "resume", "leave REASON". It says what
  * agents report when it changes, as "agent running", and "gone PID CODE" when one has exited. At
- * the end of its input it closes the nest and exits.
+ * the end of its input it closes the nest and exits. With HATCHERY_NOBODY set agents run as nobody;
+ * with HATCHERY_CAGE, a directory, and HATCHERY_ACCEPTS, weaknesses, their ranks are caged.
  */
 
 #include <signal.h>
@@ -119,6 +120,7 @@ hatch(const char *line)
     static const char *const users[] = {"nobody"};
     Cpmp__Nest nest = CPMP__NEST__INIT;
     Cpmp__Hatch hatch = CPMP__HATCH__INIT;
+    Cpmp__Sandbox sandbox = CPMP__SANDBOX__INIT;
     char *listen = listen_at;
     unsigned first, last;
 
@@ -136,6 +138,11 @@ hatch(const char *line)
     hatch.state = (char *)(uintptr_t)directory;
     hatch.users = (char **)(uintptr_t)users;
     hatch.n_users = getenv("HATCHERY_NOBODY") != NULL;
+    sandbox.directory = getenv("HATCHERY_CAGE");
+    sandbox.accepted = getenv("HATCHERY_ACCEPTS");
+    sandbox.suspends = true;
+    if (sandbox.directory != NULL && sandbox.accepted != NULL)
+        hatch.sandbox = &sandbox;
     nest.body_case = CPMP__NEST__BODY_HATCH;
     nest.hatch = &hatch;
     if (control_nest_send(nest_fd, &nest) != CPMP_OK)

@@ -15,8 +15,9 @@
  * Batch. One message of the connection: this header and frames at strides of 64 bytes, as they lay
  * in the ring that they came from. A batch may be empty; it then tells no more than its grant.
  *
- * Both sides of a connection encrypt, or none; the flag in the greeting, under its code, says which.
- * An encrypted batch has its frames sealed and CPI_SEAL_BYTES behind them (agent/fabric_seal.h).
+ * Both sides of a connection encrypt, or none; the flag in the greeting, under its code, says
+ * which. An encrypted batch has its frames sealed and CPI_SEAL_BYTES behind them
+ * (agent/fabric_seal.h).
  *
  * Tags are needed for more than the greeting: receives of all connections share their buffers, so
  * what connection a batch came by is known from `from` and `tag` alone.
@@ -70,7 +71,8 @@ struct cpi_batch {
 _Static_assert(sizeof(struct cpi_batch) == 40, "the batch header is part of the wire format");
 
 #define CPI_BATCH_FRAME_BYTES_MAX \
-    ((CPI_BATCH_BYTES_MAX - sizeof(struct cpi_batch) - CPI_SEAL_BYTES) & ~(size_t)(CPI_FRAME_ALIGN - 1))
+    ((CPI_BATCH_BYTES_MAX - sizeof(struct cpi_batch) - CPI_SEAL_BYTES) & \
+     ~(size_t)(CPI_FRAME_ALIGN - 1))
 
 /* The form of a hello or welcome that came from outside; not yet whether its code is right. */
 static inline int

@@ -354,6 +354,7 @@ control_stream_pause(struct control_stream *stream, int pause)
 {
     if (stream->closing)
         return;
+    stream->beat.deaf = pause;
     if (pause)
         uv_read_stop(&stream->socket.stream);
     else
@@ -450,8 +451,7 @@ on_beat(uv_timer_t *timer)
     bool late = since_us > 2 * CONTROL_BEAT_MS * 1000u;
 
     beat->beat_us = now_us;
-    if (beat->absent || (late && !beat->strict) ||
-        !uv_is_active(&stream->socket.handle))  /* reading is paused */
+    if (beat->absent || beat->deaf || (late && !beat->strict))
         beat->heard_us = now_us;
     if (now_us - beat->heard_us >= beat->lease_us) {
         silence_break(stream, late);

@@ -82,6 +82,7 @@ struct control_beat {
     uint64_t count;              /* of heartbeats sent */
     bool strict;
     bool spoken;                 /* something was sent since the last beat */
+    bool deaf;                   /* reading is paused: what isn't heard doesn't count */
     bool absent;                 /* the other side said that it will be silent until it speaks */
 };
 

@@ -423,6 +423,23 @@ who_announced_its_absence_may_be_silent(void **state)
     pair->agent.open = false;
 }
 
+static void
+who_does_not_listen_hears_no_silence(void **state)
+{
+    struct pair *pair = *state;
+
+    pair->lease_ms = 600;
+    pair_connect(pair);
+    control_stream_pause(&pair->launcher.stream, 1);
+    assert_int_equal(CPMP_OK, send_data(&pair->agent, 10));
+    uint64_t since_us = pair->launcher.stream.beat.beat_us;
+    UNTIL(pair, pair->launcher.stream.beat.beat_us > since_us + 1500000 || pair->launcher.closed);
+    assert_int_equal(0, pair->launcher.closed + pair->launcher.messages);
+    control_stream_pause(&pair->launcher.stream, 0);
+    UNTIL(pair, pair->launcher.messages == 1);
+    assert_int_equal(0, pair->launcher.closed);
+}
+
 /* As if the machine had slept: the last bytes came long ago. */
 static void
 sleep_pretend(struct end *end)
@@ -475,6 +492,7 @@ main(void)
         TEST(silence_breaks_the_stream_and_says_so),
         TEST(heartbeats_keep_a_stream_that_has_nothing_to_say),
         TEST(who_announced_its_absence_may_be_silent),
+        TEST(who_does_not_listen_hears_no_silence),
         TEST(an_agent_that_slept_has_lost_its_lease_whatever_came_meanwhile),
         TEST(a_launcher_does_not_hold_its_own_sleep_against_its_agents),
     };

@@ -26,7 +26,7 @@ static struct exec_map map = {
 static char *names[] = {"pc/0", "pc/1"};
 
 static struct exec_job job;
-static const struct exec_view view = {
+static struct exec_view view = {
     .options = &options, .map = &map, .peer_names = names, .job = &job, .cores = 2, .id = 0xabc};
 
 static int
@@ -201,7 +201,29 @@ a_lost_peer_is_named(void **state)
 {
     (void)state;
     happens((struct exec_event){.type = EXEC_EVENT_LOST, .peer = 1, .text = "it was killed"});
-    BOX_HAS("Peer 1 (pc/1) was lost, with 1 rank of this job (2): it was killed");
+    BOX_HAS("Peer 1 (pc/1) was lost, with 1 rank of this job (2): it was killed",
+            "Its agent (cpmp-agent) was killed or failed");
+}
+
+static void
+a_lost_machine_is_told_as_such(void **state)
+{
+    (void)state;
+    view.remote = true;
+    happens((struct exec_event){.type = EXEC_EVENT_LOST, .peer = 1, .text = "it is silent"});
+    BOX_HAS("Peer 1 (pc/1) was lost, with 1 rank of this job (2): it is silent",
+            "or the network between");
+    view.remote = false;
+}
+
+static void
+a_peer_that_is_taken_away_is_told_with_the_reason(void **state)
+{
+    (void)state;
+    happens((struct exec_event){
+        .type = EXEC_EVENT_TAKEN_AWAY, .peer = 1, .text = "somebody works here"});
+    BOX_HAS("Peer 1 (pc/1), with 1 rank of this job (2), was taken away",
+            "by its owner: somebody works here", "Run the job again");
 }
 
 static void
@@ -362,6 +384,8 @@ main(void)
         WITH_JOB(what_is_too_large_for_a_program_is_told_with_the_limits),
         WITH_JOB(signals_that_cpexec_passes_on_are_told_as_such),
         WITH_JOB(a_lost_peer_is_named),
+        WITH_JOB(a_lost_machine_is_told_as_such),
+        WITH_JOB(a_peer_that_is_taken_away_is_told_with_the_reason),
         WITH_JOB(output_and_limits_are_told),
         WITH_JOB(ranks_that_were_late_are_named),
         WITH_JOB(nobody_is_told_that_nobody_reads),

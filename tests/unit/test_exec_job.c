@@ -320,6 +320,46 @@ a_lost_agent_ends_the_job(void **state)
 }
 
 static void
+ranks_that_ignore_the_end_of_a_job_with_a_lost_peer_have_less_time(void **state)
+{
+    struct story story;
+
+    (void)state;
+    story_begin(&story, 4, 0);
+    all_run(&story);
+    on_peer(&story, EXEC_EVENT_LOST, 1);
+    assert_true(exec_job_deadline_us(&story.job) - story.now_us <= EXEC_JOB_LOST_US);
+    time_passes(&story, false);
+    assert_true(story.actions.end && story.actions.kill);
+    on_peer(&story, EXEC_EVENT_DONE, 0);
+    assert_true(story.actions.over);
+    story_end(&story);
+}
+
+static void
+a_peer_that_is_taken_away_ends_the_job(void **state)
+{
+    struct story story;
+
+    (void)state;
+    story_begin(&story, 4, 0);
+    all_run(&story);
+    on_peer(&story, EXEC_EVENT_TAKEN_AWAY, 1);
+    assert_int_equal(EXEC_CAUSE_TAKEN, story.job.first.cause);
+    assert_int_equal(1, story.job.first.peer);
+    assert_int_equal(SIGTERM, story.actions.signal);
+    killed(&story, 2, SIGKILL);
+    killed(&story, 3, SIGKILL);
+    killed(&story, 0, SIGTERM);
+    killed(&story, 1, SIGTERM);
+    assert_true(story.actions.end);
+    all_done(&story);
+    assert_int_equal(0, story.job.failures);
+    assert_int_equal(1, exec_job_exit_code(&story.job));
+    story_end(&story);
+}
+
+static void
 an_agent_that_never_comes_up_ends_the_start(void **state)
 {
     struct story story;
@@ -526,6 +566,8 @@ main(void)
         cmocka_unit_test(ranks_that_do_not_go_are_killed_and_then_their_agents),
         cmocka_unit_test(a_program_that_is_not_there_is_127_and_one_that_cannot_run_126),
         cmocka_unit_test(a_lost_agent_ends_the_job),
+        cmocka_unit_test(ranks_that_ignore_the_end_of_a_job_with_a_lost_peer_have_less_time),
+        cmocka_unit_test(a_peer_that_is_taken_away_ends_the_job),
         cmocka_unit_test(an_agent_that_never_comes_up_ends_the_start),
         cmocka_unit_test(the_time_limit_gives_110),
         cmocka_unit_test(the_first_signal_is_passed_on_and_the_second_kills),

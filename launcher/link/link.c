@@ -39,8 +39,9 @@ on_handle_closed(uv_handle_t *handle)
     assert(link->handles > 0);
     if (--link->handles > 0)
         return;
-    link->hooks->on_closed(link->arg, link, link->end, text_string(&link->why));
     tls_free(link->tls);
+    link->tls = NULL;
+    link->hooks->on_closed(link->arg, link, link->end, text_string(&link->why));
     frames_release(&link->frames);
     text_release(&link->early);
     text_release(&link->why);

@@ -93,7 +93,7 @@ struct link_hooks {
     void (*on_message)(void *arg, struct link *link, const void *bytes, size_t count);
     /* has_room turned from 0 to 1. May be NULL. */
     void (*on_room)(void *arg, struct link *link);
-    /* The last of the link; `why` is for people, valid during the call. */
+    /* The last of the link, whose session is gone; `why` is for people, valid during the call. */
     void (*on_closed)(void *arg, struct link *link, enum link_end end, const char *why);
 };
 

@@ -38,6 +38,9 @@ struct waiter {
     overlay_kv_fn *served;
     uint64_t kv_token;    /* neither of them: the lookup is kv's */
     void *arg;
+    bool deferred;        /* chord had too many lookups: it is asked again */
+    struct chord_id key;
+    enum chord_mode mode;
 };
 
 struct overlay {
@@ -131,17 +134,53 @@ waiter_new(struct overlay *overlay)
     return NULL;
 }
 
+static struct waiter *
+waiter_find(struct overlay *overlay, uint64_t token)
+{
+    for (size_t i = 0; i < WAITERS_MAX; i++)
+        if (overlay->waiters[i].token == token)
+            return &overlay->waiters[i];
+    return NULL;
+}
+
 static bool
 waiter_take(struct overlay *overlay, uint64_t token, struct waiter *waiter_p)
 {
+    struct waiter *waiter = waiter_find(overlay, token);
+
+    if (waiter == NULL)
+        return false;
+    *waiter_p = *waiter;
+    waiter->token = 0;
+    return true;
+}
+
+static void
+lookup_ask(struct overlay *overlay, struct waiter *waiter)
+{
+    struct queued *queued = queue_add(overlay, MACHINE_CHORD, 0);
+
+    waiter->deferred = false;
+    queued->chord.kind = CHORD_EVENT_LOOKUP;
+    queued->chord.key = waiter->key;
+    queued->chord.mode = waiter->mode;
+    queued->chord.token = waiter->token;
+}
+
+/* The oldest of those that chord had no room for. */
+static void
+deferred_ask(struct overlay *overlay)
+{
+    struct waiter *oldest = NULL;
+
     for (size_t i = 0; i < WAITERS_MAX; i++) {
-        if (overlay->waiters[i].token != token)
-            continue;
-        *waiter_p = overlay->waiters[i];
-        overlay->waiters[i].token = 0;
-        return true;
+        struct waiter *waiter = &overlay->waiters[i];
+        if (waiter->token != 0 && waiter->deferred &&
+            (oldest == NULL || waiter->token < oldest->token))
+            oldest = waiter;
     }
-    return false;
+    if (oldest != NULL)
+        lookup_ask(overlay, oldest);
 }
 
 static void
@@ -150,8 +189,13 @@ lookup_ended(struct overlay *overlay, const struct chord_result *result)
     struct waiter waiter;
     struct queued *queued;
 
+    if (result->why == CHORD_TOO_MANY) {
+        waiter_find(overlay, result->token)->deferred = true;
+        return;
+    }
     if (!waiter_take(overlay, result->token, &waiter))
         return;
+    deferred_ask(overlay);
     if (waiter.looked_up != NULL) {
         waiter.looked_up(waiter.arg, result, clock_us() - waiter.began_us);
         return;
@@ -161,18 +205,6 @@ lookup_ended(struct overlay *overlay, const struct chord_result *result)
     queued->kv.kind = KV_EVENT_FOUND;
     queued->kv.token = waiter.kv_token;
     queued->kv.lookup = &queued->lookup;
-}
-
-static void
-lookup_ask(struct overlay *overlay, uint64_t token, const struct chord_id *key,
-           enum chord_mode mode)
-{
-    struct queued *queued = queue_add(overlay, MACHINE_CHORD, 0);
-
-    queued->chord.kind = CHORD_EVENT_LOOKUP;
-    queued->chord.key = *key;
-    queued->chord.mode = mode;
-    queued->chord.token = token;
 }
 
 /* --- carrying out: kv --- */
@@ -196,7 +228,9 @@ kv_look_up(struct overlay *overlay, const struct kv_lookup *lookup)
 
     if (waiter != NULL) {
         waiter->kv_token = lookup->token;
-        lookup_ask(overlay, waiter->token, &lookup->key, CHORD_RECURSIVE);
+        waiter->key = lookup->key;
+        waiter->mode = CHORD_RECURSIVE;
+        lookup_ask(overlay, waiter);
         return;
     }
     struct kv_event *event = &queue_add(overlay, MACHINE_KV, 0)->kv;
@@ -416,6 +450,7 @@ on_timer(uv_timer_t *timer)
     struct overlay *overlay = timer->data;
     uint64_t now = clock_us();
 
+    deferred_ask(overlay);
     if (chord_deadline_us(overlay->chord) <= now)
         queue_add(overlay, MACHINE_CHORD, 0)->chord.kind = CHORD_EVENT_TIME;
     if (kv_deadline_us(overlay->kv) <= now)
@@ -571,7 +606,9 @@ overlay_lookup(struct overlay *overlay, const struct chord_id *key, enum chord_m
     }
     waiter->looked_up = done;
     waiter->arg = arg;
-    lookup_ask(overlay, waiter->token, key, mode);
+    waiter->key = *key;
+    waiter->mode = mode;
+    lookup_ask(overlay, waiter);
     overlay_run(overlay);
 }
 

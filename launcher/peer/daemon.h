@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_PEER_DAEMON_H
+#define CPI_PEER_DAEMON_H
+
+/*
+ * The daemon: holds the parts together and carries what one says to the other.
+ *
+ *   daemon.c        beginning, signals, the end
+ *   daemon_net.c    links and the door: greetings, revocations, what goes to which part
+ *   daemon_admit.c  joining a pool, and letting others join
+ *   daemon_work.c   the seller: the owner's word, room, agents, history
+ *   daemon_tell.c   answers to cpmp
+ *   daemon_exec.c   answers to cpexec and agents
+ *
+ * Single-threaded: one libuv loop, every function is called from it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "agent/sandbox/probe.h"
+#include "link/admit.h"
+#include "link/door.h"
+#include "link/links.h"
+#include "peer/asking.h"
+#include "peer/book.h"
+#include "peer/content.h"
+#include "peer/enlist.h"
+#include "peer/history.h"
+#include "peer/jobs.h"
+#include "peer/load.h"
+#include "peer/membership.h"
+#include "peer/nursery.h"
+#include "peer/offers.h"
+#include "peer/options.h"
+#include "peer/overlay.h"
+#include "peer/policy.h"
+#include "peer/sessions.h"
+#include "peer/supply.h"
+#include "peer/warden.h"
+#include "text/text.h"
+
+#define DAEMON_LINKS_MAX    512u     /* standing links; the least used one gives way */
+#define DAEMON_ALONE_US     UINT64_C(3000000)  /* nobody of the known answers: be a ring of one */
+#define DAEMON_VITALS_MS    1000u    /* the machine is looked at so often */
+#define DAEMON_CARE_MS      30000u   /* the peers file, and one remembered peer asked for its ring */
+#define DAEMON_LEAVE_MS     3000u    /* agents told to leave have this long */
+#define DAEMON_GREETING     1u       /* version of the messages between daemons */
+
+enum daemon_phase { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_LEAVING };
+
+struct daemon {
+    const struct peer_options *options;
+    char **environment;
+    char *directory;               /* state directory, absolute */
+    int lock_fd;
+    enum daemon_phase phase;
+    int exit_code;
+    uv_loop_t loop;
+    uv_signal_t signals[4];
+    uv_timer_t vitals, care, leaving;
+    uint64_t incarnation, started_s;
+
+    struct membership membership;
+    struct tls_context *context;
+    struct door *door;
+    struct links *links;
+    struct address addresses[PEER_ADDRESSES_MAX];  /* where others reach this peer */
+    size_t address_count;
+    const struct admit_result *joined;  /* while this peer begins, fresh from its admission */
+    struct admission *admission;   /* of this peer, while it joins */
+    struct admissions *admissions; /* of others, on the founder */
+
+    struct book book;
+    struct overlay *overlay;
+    struct offers offers;
+    struct jobs jobs;
+    struct sessions sessions;
+
+    struct policy policy;
+    struct load *load;
+    struct load_reading reading;
+    struct warden warden;
+    struct warden_verdict verdict;
+    enum warden_word said;         /* to the agents, last */
+    struct sandbox_probe probe;
+    struct history *history;
+    struct content_store *store;
+    struct supplies *supplies;
+    struct nursery nursery;
+    struct enlist enlist;
+    struct asking asking;
+    bool has_sessions, has_overlay, has_nursery, has_links;
+};
+
+/* Runs until a signal ends it. The exit code. */
+int daemon_run(const struct peer_options *options, char **environment);
+
+/* A line for people, on standard error; daemon_note with --verbose only. */
+__attribute__((format(printf, 1, 2))) void daemon_say(const char *format, ...);
+__attribute__((format(printf, 2, 3))) void daemon_note(const struct daemon *daemon,
+                                                       const char *format, ...);
+
+/* Begins to leave; the loop ends when that is done. */
+void daemon_leave(struct daemon *daemon, int exit_code);
+
+/* This peer is a member (its files are there): everything but the loop's start. 0, or -1 with
+ * `error`. */
+int daemon_begin(struct daemon *daemon, struct text *error);
+
+/* Reads policy.conf anew. False with `why`: the old one stays. */
+bool daemon_policy_load(struct daemon *daemon, struct text *why);
+
+/* Seconds and microseconds since 1970; microseconds of a clock that never goes back. */
+uint64_t daemon_wall_us(void);
+uint64_t daemon_clock_us(void);
+
+/* --- daemon_net.c --- */
+int daemon_net_begin(struct daemon *daemon, struct text *error);
+void daemon_net_send(void *arg, uint32_t contact, Cpmp__PeerMessage *message);
+void daemon_net_revoked(struct daemon *daemon);   /* the list has changed: act, and pass it on */
+void daemon_net_save_peers(struct daemon *daemon);
+void daemon_net_care(struct daemon *daemon);      /* asks a remembered peer for its ring */
+void daemon_net_close(struct daemon *daemon);
+size_t daemon_net_known(const struct daemon *daemon, uint32_t *contacts, size_t most);
+
+/* --- daemon_admit.c --- */
+int daemon_admit_join(struct daemon *daemon, struct text *error);
+void daemon_admit_learn(struct daemon *daemon);  /* whom the admission named */
+void daemon_admit_link(struct daemon *daemon, struct link *link);
+void daemon_admit_close(struct daemon *daemon);
+
+/* --- daemon_work.c --- */
+int daemon_work_begin(struct daemon *daemon, struct text *error);
+void daemon_work_look(struct daemon *daemon);     /* the machine, each second */
+void daemon_work_policy(struct daemon *daemon);   /* it has changed */
+void daemon_work_state(void *arg, struct offer *offer);
+void daemon_work_close(struct daemon *daemon);
+void daemon_work_release(struct daemon *daemon);
+void daemon_work_refused(struct daemon *daemon, uint32_t contact, const Cpmp__Refused *refused);
+void daemon_work_enlisted(struct daemon *daemon, uint32_t contact,
+                          const Cpmp__Enlisted *enlisted);
+
+/* Whether this machine has what an executable of the job needs; else what it lacks, in `why`. */
+bool daemon_work_libraries(struct daemon *daemon, const struct enlist_one *one,
+                           const Cpmp__JobFile *file, const char *path, struct text *why);
+
+/* --- daemon_tell.c, daemon_exec.c: true when the message was theirs --- */
+bool daemon_tell_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message);
+bool daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message);
+void daemon_exec_gone(struct daemon *daemon, const struct session *session);
+
+/* A peer can't be reached: what was asked of it is refused. */
+void daemon_exec_unreachable(struct daemon *daemon, uint32_t contact, const char *why);
+
+#endif

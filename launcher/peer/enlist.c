@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "peer/enlist.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <cpmp.h>
+
+#include "text/memory.h"
+
+static void one_end(struct enlist_one *one);
+
+void
+enlist_init(struct enlist *enlist, uv_loop_t *loop, const char *directory,
+            struct nursery *nursery, struct supplies *supplies, struct sessions *sessions,
+            const unsigned char secret_key[ENLIST_SECRET_BYTES],
+            const struct enlist_hooks *hooks, void *arg)
+{
+    memset(enlist, 0, sizeof(*enlist));
+    enlist->loop = loop;
+    enlist->directory = directory;
+    enlist->nursery = nursery;
+    enlist->supplies = supplies;
+    enlist->sessions = sessions;
+    enlist->hooks = hooks;
+    enlist->arg = arg;
+    memcpy(enlist->secret_key, secret_key, ENLIST_SECRET_BYTES);
+}
+
+/* --- one of them --- */
+
+static struct enlist_one *
+one_new(struct enlist *enlist, const struct enlist_asker *asker)
+{
+    struct enlist_one *one = memory_new(1, sizeof(*one));
+
+    one->enlist = enlist;
+    one->asker = *asker;
+    one->pidfd = -1;
+    one->started_s = (uint64_t)time(NULL);
+    uv_timer_init(enlist->loop, &one->timer);
+    one->timer.data = one;
+    one->open_handles = 1;
+    one->next = enlist->first;
+    enlist->first = one;
+    enlist->count++;
+    return one;
+}
+
+static void
+one_free(struct enlist_one *one)
+{
+    if (one->request != NULL)
+        cpmp__enlist__free_unpacked(one->request, NULL);
+    if (one->pidfd >= 0)
+        close(one->pidfd);
+    free(one);
+}
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+    struct enlist_one *one = handle->data;
+
+    if (--one->open_handles == 0)
+        one_free(one);
+}
+
+static void
+one_unlink(struct enlist_one *one)
+{
+    struct enlist_one **at = &one->enlist->first;
+
+    while (*at != one)
+        at = &(*at)->next;
+    *at = one->next;
+    one->enlist->count--;
+}
+
+/* What was brought may go again: agents hold what they use by their mounts. */
+static void
+supply_drop(struct enlist_one *one)
+{
+    if (one->supply != NULL)
+        supply_end(one->supply);
+    one->supply = NULL;
+}
+
+/* Over, for whatever reason: its capacity is free again. */
+static void
+one_end(struct enlist_one *one)
+{
+    struct enlist *enlist = one->enlist;
+
+    assert(!one->over);
+    one->over = true;
+    supply_drop(one);
+    one_unlink(one);
+    enlist->hooks->ended(enlist->arg, one);
+    uv_close((uv_handle_t *)&one->timer, on_handle_closed);
+    if (one->pidfd >= 0)
+        uv_close((uv_handle_t *)&one->poll, on_handle_closed);
+}
+
+static struct enlist_one *
+one_by_number(const struct enlist *enlist, uint64_t number)
+{
+    for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
+        if (one->number == number && one->state == ENLIST_HATCHING)
+            return one;
+    return NULL;
+}
+
+static struct enlist_one *
+one_by_nonce(const struct enlist *enlist, const uint8_t *peer, uint64_t nonce)
+{
+    for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
+        if (one->nonce == nonce &&
+            (peer == NULL || memcmp(one->asker.peer, peer, IDENTITY_ID_BYTES) == 0))
+            return one;
+    return NULL;
+}
+
+static struct enlist_one *
+one_by_session(const struct enlist *enlist, uint64_t session)
+{
+    for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
+        if (one->session == session && session != 0)
+            return one;
+    return NULL;
+}
+
+/* --- answers --- */
+
+static void
+refuse(struct enlist *enlist, const struct enlist_asker *asker, uint64_t nonce, const char *why,
+       uint32_t ranks_free)
+{
+    Cpmp__Refused refused = CPMP__REFUSED__INIT;
+
+    refused.nonce = nonce;
+    refused.reason = (char *)why;
+    refused.ranks_free = ranks_free;
+    enlist->hooks->answer(enlist->arg, asker, NULL, &refused);
+}
+
+static void
+one_refuse(struct enlist_one *one, const char *why, uint32_t ranks_free)
+{
+    refuse(one->enlist, &one->asker, one->nonce, why, ranks_free);
+    snprintf(one->ending, sizeof(one->ending), "refused: %s", why);
+    one_end(one);
+}
+
+/* --- asked --- */
+
+static const char *
+request_wrong(const Cpmp__Enlist *request)
+{
+    if (request->ranks == 0 || request->ranks > 65536 || request->nonce == 0)
+        return "the request makes no sense: a number of ranks, and a nonce";
+    if (request->key.len != 32)
+        return "the request has no key of 32 bytes";
+    if (request->n_files > ENLIST_FILES_MAX)
+        return "the job has more files than a peer takes";
+    for (size_t i = 0; i < request->n_files; i++)
+        if (request->files[i]->content == NULL || request->files[i]->path[0] != '/')
+            return "a file of the job has no content, or no absolute path";
+    if (request->directory[0] != '/')
+        return "the job has no working directory";
+    return NULL;
+}
+
+static Cpmp__Enlist *
+request_copy(const Cpmp__Enlist *request)
+{
+    size_t count = cpmp__enlist__get_packed_size(request);
+    uint8_t *bytes = memory_new(1, count);
+    Cpmp__Enlist *copy;
+
+    cpmp__enlist__pack(request, bytes);
+    copy = cpmp__enlist__unpack(NULL, count, bytes);
+    free(bytes);
+    if (copy == NULL)
+        memory_none();
+    return copy;
+}
+
+static void on_supplied(void *arg, const char *why, uint64_t shipped_bytes);
+
+static void
+supply_start(struct enlist_one *one)
+{
+    Cpmp__Content *contents[ENLIST_FILES_MAX];
+
+    for (size_t i = 0; i < one->request->n_files; i++)
+        contents[i] = one->request->files[i]->content;
+    one->state = ENLIST_SUPPLYING;
+    one->supply = supply_begin(one->enlist->supplies, contents, one->request->n_files,
+                               one->asker.contact, on_supplied, one);
+}
+
+void
+enlist_ask(struct enlist *enlist, const struct enlist_asker *asker, const Cpmp__Enlist *request)
+{
+    const char *wrong = request_wrong(request);
+    struct text why = {0};
+    struct enlist_one *one;
+    uint32_t ranks_free = 0;
+
+    /* Asked twice: the first asking is answered. */
+    if (one_by_nonce(enlist, asker->peer, request->nonce) != NULL)
+        return;
+    if (wrong == NULL && enlist->count >= ENLIST_MAX)
+        wrong = "too many jobs run here";
+    if (wrong != NULL) {
+        refuse(enlist, asker, request->nonce, wrong, 0);
+        return;
+    }
+    one = one_new(enlist, asker);
+    one->nonce = request->nonce;
+    one->job = request->job;
+    one->ranks = request->ranks;
+    one->millicores = request->millicores;
+    one->memory_bytes = request->memory_bytes;
+    snprintf(one->user, sizeof(one->user), "%s", request->user);
+    snprintf(one->program, sizeof(one->program), "%s", request->program);
+    one->request = request_copy(request);
+    if (enlist->hooks->admit(enlist->arg, one, &why, &ranks_free))
+        supply_start(one);
+    else
+        one_refuse(one, text_string(&why), ranks_free);
+    text_release(&why);
+}
+
+/* --- supplied, hatching --- */
+
+static void
+secret_make(const struct enlist *enlist, uint64_t job, uint64_t nonce, uint32_t ranks,
+            uint32_t millicores, unsigned char out[ENLIST_SECRET_BYTES])
+{
+    uint64_t numbers[4] = {job, nonce, ranks, millicores};
+    unsigned length = ENLIST_SECRET_BYTES;
+
+    if (HMAC(EVP_sha256(), enlist->secret_key, ENLIST_SECRET_BYTES,
+             (const unsigned char *)numbers, sizeof(numbers), out, &length) == NULL)
+        memory_none();
+}
+
+static void
+on_hello_late(uv_timer_t *timer)
+{
+    struct enlist_one *one = timer->data;
+
+    snprintf(one->ending, sizeof(one->ending), "its agent never said hello");
+    one_end(one);
+}
+
+static void
+hatch(struct enlist_one *one)
+{
+    struct enlist *enlist = one->enlist;
+    Cpmp__Hatch hatch = CPMP__HATCH__INIT;
+    unsigned char secret[ENLIST_SECRET_BYTES];
+    bool good;
+
+    secret_make(enlist, one->job, one->nonce, one->ranks, one->millicores, secret);
+    one->state = ENLIST_HATCHING;
+    one->number = ++enlist->last_number;
+    hatch.number = one->number;
+    hatch.job = one->job;
+    hatch.key = one->request->key;
+    hatch.state = (char *)enlist->directory;
+    hatch.nonce = one->nonce;
+    hatch.secret = (ProtobufCBinaryData){.len = sizeof(secret), .data = secret};
+    hatch.ranks = one->ranks;
+    hatch.millicores = one->millicores;
+    enlist->hooks->hatch(enlist->arg, one, &hatch);
+    good = nursery_hatch(enlist->nursery, &hatch);
+    enlist->hooks->hatch_done(enlist->arg, &hatch);
+    if (!good)
+        one_refuse(one, "no agent can be started there at the moment", 0);
+}
+
+static void
+on_supplied(void *arg, const char *why, uint64_t shipped_bytes)
+{
+    struct enlist_one *one = arg;
+    struct text missing = {0};
+
+    one->shipped_bytes = shipped_bytes;
+    if (why != NULL)
+        one_refuse(one, why, 0);
+    else if (!one->enlist->hooks->inspect(one->enlist->arg, one, &missing))
+        one_refuse(one, text_string(&missing), 0);
+    else
+        hatch(one);
+    text_release(&missing);
+}
+
+void
+enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched)
+{
+    struct enlist_one *one = one_by_number(enlist, hatched->number);
+    Cpmp__Enlisted enlisted = CPMP__ENLISTED__INIT;
+
+    if (one == NULL) {  /* given up meanwhile: its agent leaves when nobody comes */
+        return;
+    }
+    if (hatched->error[0] != '\0') {
+        one_refuse(one, hatched->error, 0);
+        return;
+    }
+    one->state = ENLIST_HATCHED;
+    one->pid = (pid_t)hatched->pid;
+    cpmp__enlist__free_unpacked(one->request, NULL);
+    one->request = NULL;
+    enlisted.nonce = one->nonce;
+    enlisted.port = hatched->port;
+    enlisted.millicores = one->millicores;
+    enlisted.shipped_bytes = one->shipped_bytes;
+    enlist->hooks->answer(enlist->arg, &one->asker, &enlisted, NULL);
+    uv_timer_start(&one->timer, on_hello_late, ENLIST_HELLO_MS, 0);
+}
+
+void
+enlist_withdraw(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES], uint64_t nonce)
+{
+    struct enlist_one *one = one_by_nonce(enlist, peer, nonce);
+
+    /* A hatched agent without launcher goes by itself: nobody comes for it. */
+    if (one == NULL || one->state > ENLIST_HATCHING)
+        return;
+    snprintf(one->ending, sizeof(one->ending), "withdrawn by the launcher");
+    one_end(one);
+}
+
+/* --- agents --- */
+
+static void
+on_exited(uv_poll_t *poll, int status, int events)
+{
+    struct enlist_one *one = poll->data;
+    (void)status;
+    (void)events;
+
+    if (!one->over)
+        one_end(one);
+}
+
+/* Its end shows on the pidfd, whoever's child it is. */
+static bool
+watch(struct enlist_one *one)
+{
+    one->pidfd = pidfd_open(one->pid, 0);
+    if (one->pidfd < 0)
+        return false;
+    uv_poll_init(one->enlist->loop, &one->poll, one->pidfd);
+    one->poll.data = one;
+    one->open_handles++;
+    uv_poll_start(&one->poll, UV_READABLE, on_exited);
+    return true;
+}
+
+/* An agent that a daemon before this one had: all that is known of it is what it says, and that it
+ * has the secret. */
+static struct enlist_one *
+adopt(struct enlist *enlist, const Cpmp__AgentHello *hello)
+{
+    struct enlist_asker nobody = {.contact = UINT32_MAX};
+    struct enlist_one *one = one_new(enlist, &nobody);
+
+    one->adopted = true;
+    one->state = ENLIST_HATCHED;
+    one->job = hello->job;
+    one->nonce = hello->nonce;
+    one->ranks = hello->ranks;
+    one->millicores = hello->millicores;
+    return one;
+}
+
+static bool
+secret_is_right(const struct enlist *enlist, const Cpmp__AgentHello *hello)
+{
+    unsigned char secret[ENLIST_SECRET_BYTES], differ = 0;
+
+    if (hello->secret.len != sizeof(secret))
+        return false;
+    secret_make(enlist, hello->job, hello->nonce, hello->ranks, hello->millicores, secret);
+    for (size_t i = 0; i < sizeof(secret); i++)
+        differ |= (unsigned char)(secret[i] ^ hello->secret.data[i]);
+    return differ == 0;
+}
+
+void
+enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHello *hello)
+{
+    struct enlist_one *one = one_by_nonce(enlist, NULL, hello->nonce);
+
+    if (!secret_is_right(enlist, hello) || (one != NULL && one->session != 0)) {
+        sessions_end(session);
+        return;
+    }
+    if (one == NULL)
+        one = adopt(enlist, hello);
+    uv_timer_stop(&one->timer);
+    one->session = session->id;
+    one->pid = session->pid;
+    one->state = ENLIST_RUNNING;
+    if (one->pidfd < 0 && !watch(one)) {
+        one_end(one);
+        return;
+    }
+    if (!one->began)
+        enlist->hooks->began(enlist->arg, one);
+    one->began = true;
+}
+
+void
+enlist_report(struct enlist *enlist, const struct session *session,
+              const Cpmp__AgentReport *report)
+{
+    struct enlist_one *one = one_by_session(enlist, session->id);
+
+    if (one == NULL)
+        return;
+    one->cpu_us = report->cpu_us;
+    if (report->rss_bytes > one->max_rss_bytes)
+        one->max_rss_bytes = report->rss_bytes;
+    if (report->ending[0] != '\0')
+        snprintf(one->ending, sizeof(one->ending), "%s", report->ending);
+}
+
+void
+enlist_session_gone(struct enlist *enlist, const struct session *session)
+{
+    struct enlist_one *one = one_by_session(enlist, session->id);
+
+    /* The process is watched: that it no longer speaks is no end. */
+    if (one != NULL)
+        one->session = 0;
+}
+
+static void
+order_send(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason)
+{
+    Cpmp__AgentOrder order = CPMP__AGENT_ORDER__INIT;
+    Cpmp__Local message = CPMP__LOCAL__INIT;
+
+    order.what = what;
+    order.reason = (char *)reason;
+    message.body_case = CPMP__LOCAL__BODY_AGENT_ORDER;
+    message.agent_order = &order;
+    sessions_answer(one->enlist->sessions, one->session, 0, &message);
+}
+
+void
+enlist_order(struct enlist *enlist, Cpmp__AgentOrder__What what, const char *reason)
+{
+    for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
+        if (one->session != 0)
+            order_send(one, what, reason);
+}
+
+void
+enlist_sum(const struct enlist *enlist, uint32_t *ranks_p, uint32_t *millicores_p,
+           uint64_t *memory_bytes_p)
+{
+    *ranks_p = *millicores_p = 0;
+    *memory_bytes_p = 0;
+    for (const struct enlist_one *one = enlist->first; one != NULL; one = one->next) {
+        *ranks_p += one->ranks;
+        *millicores_p += one->millicores;
+        *memory_bytes_p += one->memory_bytes;
+    }
+}
+
+void
+enlist_close(struct enlist *enlist)
+{
+    while (enlist->first != NULL) {
+        struct enlist_one *one = enlist->first;
+        if (one->ending[0] == '\0')
+            snprintf(one->ending, sizeof(one->ending), "cpmpd ended");
+        one_end(one);
+    }
+}

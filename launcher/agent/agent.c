@@ -383,7 +383,8 @@ message_handle(struct agent *agent, Cpmp__Control *message)
     case CPMP__CONTROL__BODY_START:
         if (state != AGENT_READY)
             return false;
-        on_start(agent, message);
+        if (!agent->taken)  /* else the launcher knows already, and End is on its way */
+            on_start(agent, message);
         return true;
     case CPMP__CONTROL__BODY_END:
         if (state == AGENT_NEW)

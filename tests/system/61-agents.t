@@ -10,9 +10,9 @@ build() { # program
 }
 
 # A nest on host 1 is fed by descriptor 5, that of host 2 by 6.
-nest_start() { # host, name of the nest
-    mkfifo "$2.in" && mkdir "$2.state" &&
-    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" "$PWD/$2.state" \
+nest_start() { # host, name of the nest, of the one whose state it has
+    mkfifo "$2.in" && mkdir -p "${3:-$2}.state" &&
+    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" "$PWD/${3:-$2}.state" \
         <"$2.in" >"$2.out" 2>"$2.err" 5>&- 6>&- & }
 }
 
@@ -164,13 +164,15 @@ test_expect_success 'an owner takes a peer back, and the job is told' '
         taken.err && await nothing_is_left && await grep -q "^agent taken away" two.out
 '
 
-test_expect_success 'agents survive their nest' '
+test_expect_success 'agents survive their nest and its daemon, and find the next one' '
     rm -f agents && nest_start 1 three && exec 7>three.in && hatch 7 three pc1 10.78.0.1 &&
     hatch 6 two pc2 10.78.0.2 && mkfifo words &&
     { CPMP_AGENTS=agents cpexec -np 4 sh -c "
         test \$CPMP_RANK != 0 || { echo waiting && read -r line; }
         exec ./mpi_traffic 2" <words >orphan.out 5>&- 6>&- 7>&- 9>&- & } && job=$! &&
     exec 8>words && await grep -q waiting orphan.out &&
+    exec 7>&- && await hatchery_is_gone 1 &&
+    nest_start 1 next three && exec 7>next.in && await grep -q "^agent running" next.out &&
     exec 7>&- && await hatchery_is_gone 1 &&
     echo go >&8 && exec 8>&- && ends_with 0 $job && grep "all well" orphan.out &&
     await nothing_is_left

@@ -207,6 +207,7 @@ on_setup(struct agent *agent, Cpmp__Setup *setup)
         agent_lose(agent, cpmp_strerror(error));
     if (error)
         return;
+    caging_start(&agent->caging, &agent->supervisor, &agent->job);
     if (traffic_listen(&agent->traffic, &agent->job, why) != CPMP_OK) {
         listen_failed(agent, why);
         return;
@@ -258,7 +259,6 @@ static int
 cage_make(struct agent *agent)
 {
     struct job *job = &agent->job;
-    struct text why = {0};
     int error = supervisor_reserve(&agent->supervisor, job->local);
 
     if (error == CPMP_OK && agent->caging.asked != NULL) {
@@ -269,11 +269,10 @@ cage_make(struct agent *agent)
         segment_failed_report(agent, error);
         return error;
     }
-    error = caging_start(&agent->caging, &agent->supervisor, job, &why);
+    error = caging_await(&agent->caging, &agent->supervisor);
     if (error)
         report_trouble(&agent->stream, CONTROL_TROUBLE_FATAL, "no sandbox for the ranks: %s",
-                       text_string(&why));
-    text_release(&why);
+                       text_string(&agent->caging.why));
     return error;
 }
 

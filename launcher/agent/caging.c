@@ -55,15 +55,14 @@ caging_ask(struct caging *caging, Cpmp__Sandbox *asked)
     return CPMP_OK;
 }
 
-int
-caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job,
-             struct text *why)
+void
+caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job)
 {
     const Cpmp__Sandbox *asked = caging->asked;
     char name[48];
 
-    if (asked == NULL)
-        return CPMP_OK;
+    if (asked == NULL || supervisor->sandbox != NULL)
+        return;
     snprintf(name, sizeof(name), "cage-%016" PRIx64 "-%" PRIu32, job->id, job->peer);
     struct sandbox_config config = {
         .name = name,
@@ -76,7 +75,15 @@ caging_start(struct caging *caging, struct supervisor *supervisor, const struct 
                    .idle = asked->idle, .suspends = asked->suspends},
         .accepted = asked->accepted,
     };
-    return supervisor_cage(supervisor, &caging->sandbox, &config, why);
+    supervisor_cage(supervisor, &caging->sandbox, &config, &caging->why);
+}
+
+int
+caging_await(struct caging *caging, struct supervisor *supervisor)
+{
+    if (caging->asked != NULL && supervisor->sandbox == NULL)
+        return CPMP_ESYS;
+    return supervisor_cage_await(supervisor, &caging->why);
 }
 
 const char *
@@ -106,5 +113,6 @@ caging_release(struct caging *caging)
         cpmp__sandbox__free_unpacked(caging->asked, NULL);
     free(caging->binds);
     free(caging->scratch);
+    text_release(&caging->why);
     memset(caging, 0, sizeof(*caging));
 }

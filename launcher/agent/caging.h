@@ -20,6 +20,7 @@ struct caging {
     struct sandbox_bind *binds; /* owned; into `asked` */
     size_t binds_count;
     char *scratch;              /* owned */
+    struct text why;            /* why it could not be started; "": it could */
     struct sandbox sandbox;
 };
 
@@ -27,10 +28,12 @@ struct caging {
  * fine. CPMP_OK, CPMP_EPROTO for paths that aren't absolute or too many of them, CPMP_ENOMEM. */
 int caging_ask(struct caging *caging, Cpmp__Sandbox *asked);
 
-/* Starts the sandbox for the ranks that the supervisor has room for, when one was asked for.
- * CPMP_OK, or CPMP_ESYS with `why` for people. */
-int caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job,
-                 struct text *why);
+/* Begins to start the sandbox, when one was asked for. What fails is kept for caging_await. */
+void caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job);
+
+/* Before the first rank, after supervisor_reserve. CPMP_OK, also when none was asked for; or
+ * CPMP_ESYS with caging->why for people. */
+int caging_await(struct caging *caging, struct supervisor *supervisor);
 
 const char *caging_scratch(const struct caging *caging);
 

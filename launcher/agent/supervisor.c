@@ -222,12 +222,20 @@ int
 supervisor_cage(struct supervisor *supervisor, struct sandbox *sandbox,
                 const struct sandbox_config *config, struct text *why)
 {
-    assert(supervisor->ranks != NULL && supervisor->running == 0);
-    if (sandbox_start(sandbox, supervisor->loop, config, supervisor->count, &sandbox_hooks,
-                      supervisor, why) != CPMP_OK)
+    assert(supervisor->sandbox == NULL && supervisor->running == 0);
+    if (sandbox_start(sandbox, supervisor->loop, config, &sandbox_hooks, supervisor, why) !=
+        CPMP_OK)
         return CPMP_ESYS;
     supervisor->sandbox = sandbox;
-    return sandbox_await(sandbox, why);
+    return CPMP_OK;
+}
+
+int
+supervisor_cage_await(struct supervisor *supervisor, struct text *why)
+{
+    assert(supervisor->ranks != NULL && supervisor->running == 0);
+    return supervisor->sandbox ? sandbox_await(supervisor->sandbox, supervisor->count, why)
+                               : CPMP_OK;
 }
 
 int

@@ -70,10 +70,14 @@ void supervisor_release(struct supervisor *supervisor);
 /* Room for ranks 0 … count - 1; before the first start. CPMP_OK or CPMP_ENOMEM. */
 int supervisor_reserve(struct supervisor *supervisor, uint32_t count);
 
-/* Ranks are to run in `sandbox`, which becomes the supervisor's until it is EMPTY; the memory stays
- * the caller's. After supervisor_reserve. CPMP_OK, or CPMP_ESYS with `why` for people. */
+/* Ranks are to run in `sandbox`, which begins to start and is the supervisor's until that is EMPTY;
+ * the memory stays the caller's. CPMP_OK, or CPMP_ESYS with `why` for people. */
 int supervisor_cage(struct supervisor *supervisor, struct sandbox *sandbox,
                     const struct sandbox_config *config, struct text *why);
+
+/* Waits until it has started; after supervisor_reserve. Without a sandbox there is nothing to wait
+ * for. The same. */
+int supervisor_cage_await(struct supervisor *supervisor, struct text *why);
 
 /* Starts rank `index`. On error -1 with errno and *step_p, and on_exited will not come. */
 int supervisor_start(struct supervisor *supervisor, uint32_t index,

@@ -27,9 +27,11 @@ caged_start() { # user, arguments of cpexec...
 }
 
 caged() { # code, user, arguments of cpexec...
-    caged_code=$1 && shift && caged_start "$@" && job_ends "$caged_code" && groups_are_gone
+    caged_code=$1 && shift && caged_start "$@" && job_ends "$caged_code" &&
+    await groups_are_gone
 }
 
+# Those of jobs of others, who may test as well, go too.
 groups_are_gone() {
     test -z "$(find /sys/fs/cgroup -type d -name 'cpmp-cage-*' 2>/dev/null)"
 }
@@ -132,7 +134,7 @@ test_expect_success "$user: a fork bomb is bounded" '
     caged 0 $user --sandbox=processes=60 -np 2 ./hostile bomb 200 && held 2 &&
     at_most 60 forked &&
     caged_start $user --sandbox=processes=100 --timeout 1 -np 2 ./hostile storm && job_ends 110 &&
-    groups_are_gone
+    await groups_are_gone
 '
 test_expect_success "$user: who lingers on in a session of its own ends with the job" '
     caged 0 $user --sandbox -np 2 ./hostile stay
@@ -154,7 +156,7 @@ test_expect_success "$user: SCHED_IDLE is no choice" '
 test_expect_success "$user: memory is bounded, whatever it is called" '
     for how in eat share memfd; do
         code=0 && caged_start $user --sandbox=memory=128M -np 2 ./hostile $how 1000 &&
-        { wait $job || code=$?; } && job_is_gone && groups_are_gone || return 1
+        { wait $job || code=$?; } && job_is_gone && await groups_are_gone || return 1
         ! grep broken out || return 1
         test $code = 0 || limit_said "more than the 128 MiB of memory" || return 1
     done

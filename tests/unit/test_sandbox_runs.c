@@ -98,7 +98,7 @@ rank_run(struct cage_test *test, char *script)
 static void
 cage_open(struct cage_test *test, const struct sandbox_limits *limits)
 {
-    struct sandbox_config config = {.name = "cage-test", .directory = "/srv/work",
+    struct sandbox_config config = {.name = "unit-test", .directory = "/srv/work",
                                     .limits = *limits, .accepted = "landlock,processes"};
     struct text why = {0};
 
@@ -107,9 +107,9 @@ cage_open(struct cage_test *test, const struct sandbox_limits *limits)
     uv_loop_init(&test->loop);
     uv_timer_init(&test->loop, &test->limit);
     uv_timer_start(&test->limit, on_limit, LIMIT_MS, 0);
-    int error = sandbox_start(&test->sandbox, &test->loop, &config, 1, &hooks, test, &why);
+    int error = sandbox_start(&test->sandbox, &test->loop, &config, &hooks, test, &why);
     if (error == CPMP_OK)
-        error = sandbox_await(&test->sandbox, &why);
+        error = sandbox_await(&test->sandbox, 1, &why);
     if (error != CPMP_OK)
         fail_msg("%s", text_string(&why));
 }

@@ -240,7 +240,6 @@ struct child {
     const char *scratch, *cage, *bwrap;
     const struct sandbox_groups *groups;
     struct sandbox_user user;
-    struct sandbox_filters filters;
     int fd, errors_fd;
     pid_t parent;
 };
@@ -253,7 +252,8 @@ child_fail(const char *what)
 }
 
 static void
-child_words(const struct child *child, struct words *words, const int *opened, const char *library)
+child_words(const struct child *child, struct words *words, const int *opened, const char *library,
+            const struct sandbox_filters *filters)
 {
     static const char *const first[] = {
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts",
@@ -266,8 +266,8 @@ child_words(const struct child *child, struct words *words, const int *opened, c
     word_add(words, child->bwrap);
     for (size_t i = 0; i < COUNT(first); i++)
         word_add(words, first[i]);
-    words_add(words, "--add-seccomp-fd", fd_word(words, child->filters.known_fd), NULL);
-    words_add(words, "--add-seccomp-fd", fd_word(words, child->filters.refused_fd), NULL);
+    words_add(words, "--add-seccomp-fd", fd_word(words, filters->known_fd), NULL);
+    words_add(words, "--add-seccomp-fd", fd_word(words, filters->refused_fd), NULL);
     system_add(words, child->scratch);
     scratch_add(words, config, child->scratch, quota != 0 ? quota : SANDBOX_SCRATCH_BYTES);
     bind_add(words, child->cage, SANDBOX_HOME "/cage", true, opened[0]);
@@ -324,6 +324,7 @@ child_become(const struct child *child)
     char library[PATH_MAX + 32], directory[PATH_MAX];
     bool has_library = libdir_find(directory);
     int *opened = calloc(config->binds_count + 2, sizeof(*opened));
+    struct sandbox_filters filters;
     struct words words = {0};
 
     setpgid(0, 0);
@@ -342,7 +343,9 @@ child_become(const struct child *child)
         child_fail("becoming an unprivileged user");
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != child->parent)
         _exit(1);
-    child_words(child, &words, opened, has_library ? library : NULL);
+    if (sandbox_filters_make(&filters, child->groups->version[SANDBOX_GROUP_MEMORY] != 0) < 0)
+        child_fail("seccomp");
+    child_words(child, &words, opened, has_library ? library : NULL, &filters);
     errno = words.error;
     if (words.error == 0 && clearenv() == 0)
         execv(words.list[0], words.list);
@@ -392,8 +395,7 @@ sandbox_launch(const struct sandbox_config *config, const char *scratch,
                struct sandbox_launched *launched, struct text *why)
 {
     struct child child = {.config = config, .scratch = scratch, .groups = groups,
-                          .filters = {-1, -1}, .parent = getpid(),
-                          .bwrap = sandbox_bwrap_find()};
+                          .parent = getpid(), .bwrap = sandbox_bwrap_find()};
     int pair[2] = {-1, -1}, errors[2] = {-1, -1};
     pid_t pid = -1;
 
@@ -403,8 +405,7 @@ sandbox_launch(const struct sandbox_config *config, const char *scratch,
     if (child.cage == NULL)
         return CPMP_ESYS;
     sandbox_user_find(&child.user);
-    if (sandbox_filters_make(&child.filters, groups->version[SANDBOX_GROUP_MEMORY] != 0) == 0 &&
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 &&
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 &&
         pipe2(errors, O_CLOEXEC) == 0 && rules_tell(pair[0], rules, scratch) == 0) {
         child.fd = pair[1];
         child.errors_fd = errors[1];
@@ -414,7 +415,6 @@ sandbox_launch(const struct sandbox_config *config, const char *scratch,
     }
     if (pid < 0)
         text_add_string(why, strerror(errno));
-    sandbox_filters_release(&child.filters);
     sandbox_fds_close(&pair[1], 1);
     sandbox_fds_close(&errors[1], 1);
     free((char *)(uintptr_t)child.cage);

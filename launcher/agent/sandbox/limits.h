@@ -21,7 +21,7 @@
 struct sandbox_limits {
     uint64_t memory_bytes;    /* of everything inside together; 0: none */
     uint64_t scratch_bytes;   /* 0: SANDBOX_SCRATCH_BYTES */
-    uint32_t processes;       /* threads count; 0: SANDBOX_PROCESSES and one for each rank */
+    uint32_t processes;       /* threads count; 0: SANDBOX_PROCESSES */
     uint32_t files;           /* open in a process; 0: SANDBOX_FILES */
     uint32_t cpu_millicores;  /* of everything together; 0: none */
     uint32_t run_time_s;      /* 0: none */

@@ -171,9 +171,9 @@ on_late(uv_timer_t *timer)
 /* --- starting --- */
 
 static struct sandbox_rules
-rules_of(const struct sandbox_limits *limits, uint32_t ranks)
+rules_of(const struct sandbox_limits *limits)
 {
-    struct sandbox_rules rules = {
+    return (struct sandbox_rules){
         .data_bytes = limits->memory_bytes > 0 ? limits->memory_bytes : UINT64_MAX,
         .file_bytes = limits->scratch_bytes,
         .processes = limits->processes,
@@ -181,20 +181,17 @@ rules_of(const struct sandbox_limits *limits, uint32_t ranks)
         .idle = limits->idle,
         .landlock = (uint32_t)sandbox_landlock_version(),
     };
-
-    (void)ranks;
-    return rules;
 }
 
 static struct sandbox_limits
-limits_of(const struct sandbox_limits *asked, uint32_t ranks)
+limits_of(const struct sandbox_limits *asked)
 {
     struct sandbox_limits limits = *asked;
 
     if (limits.scratch_bytes == 0)
         limits.scratch_bytes = SANDBOX_SCRATCH_BYTES;
     if (limits.processes == 0)
-        limits.processes = SANDBOX_PROCESSES + ranks;
+        limits.processes = SANDBOX_PROCESSES;
     if (limits.files == 0)
         limits.files = SANDBOX_FILES;
     return limits;
@@ -202,7 +199,7 @@ limits_of(const struct sandbox_limits *asked, uint32_t ranks)
 
 int
 sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_config *config,
-              uint32_t count, const struct sandbox_hooks *hooks, void *arg, struct text *why)
+              const struct sandbox_hooks *hooks, void *arg, struct text *why)
 {
     struct sandbox_config own = *config;
     struct sandbox_launched launched;
@@ -211,16 +208,13 @@ sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_con
     sandbox->fd = sandbox->errors_fd = -1;
     sandbox->hooks = hooks;
     sandbox->arg = arg;
-    sandbox->count = count;
-    own.limits = sandbox->limits = limits_of(&config->limits, count);
+    own.limits = sandbox->limits = limits_of(&config->limits);
     sandbox_groups_make(&sandbox->groups, &sandbox->limits, config->name);
     if (sandbox_probe_refuses(&own, &sandbox->groups, why))
         goto fail;
-    sandbox->ranks = calloc(count ? count : 1, sizeof(*sandbox->ranks));
     sandbox->scratch = sandbox_scratch(config->directory);
-    struct sandbox_rules rules = rules_of(&sandbox->limits, count);
-    if (sandbox->ranks == NULL ||
-        sandbox_launch(&own, sandbox->scratch, &sandbox->groups, &rules, &launched, why) != CPMP_OK)
+    struct sandbox_rules rules = rules_of(&sandbox->limits);
+    if (sandbox_launch(&own, sandbox->scratch, &sandbox->groups, &rules, &launched, why) != CPMP_OK)
         goto fail;
     sandbox->fd = launched.fd;
     sandbox->errors_fd = launched.errors_fd;
@@ -233,7 +227,6 @@ sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_con
 
 fail:
     sandbox_groups_remove(&sandbox->groups);
-    free(sandbox->ranks);
     free(sandbox->scratch);
     memset(sandbox, 0, sizeof(*sandbox));
     sandbox->fd = sandbox->errors_fd = -1;
@@ -273,13 +266,19 @@ errors_read(struct sandbox *sandbox, struct text *why)
 }
 
 int
-sandbox_await(struct sandbox *sandbox, struct text *why)
+sandbox_await(struct sandbox *sandbox, uint32_t ranks, struct text *why)
 {
     struct sandbox_message message;
     int fds[SANDBOX_FDS_MAX];
     size_t count = 0;
-    int result = answer_await(sandbox, &message, fds, &count);
 
+    sandbox->ranks = calloc(ranks ? ranks : 1, sizeof(*sandbox->ranks));
+    if (sandbox->ranks == NULL) {
+        text_add_string(why, "memory is short");
+        return CPMP_ESYS;
+    }
+    sandbox->count = ranks;
+    int result = answer_await(sandbox, &message, fds, &count);
     if (result == 1 && message.type == SANDBOX_HELLO) {
         sandbox_watch_start(&sandbox->watch, fds,
                             sandbox->groups.version[SANDBOX_GROUP_MEMORY] != 0

@@ -42,7 +42,7 @@
 #define SANDBOX_LIBRARY SANDBOX_HOME "/lib"  /* libmpi.so.40; in front of LD_LIBRARY_PATH */
 
 #define SANDBOX_SCRATCH_BYTES (UINT64_C(1) << 30)  /* unless said otherwise */
-#define SANDBOX_PROCESSES     1024u
+#define SANDBOX_PROCESSES     2048u
 #define SANDBOX_FILES         1024u
 #define SANDBOX_BINDS_MAX     1024u
 #define SANDBOX_PATIENCE_MS   10000  /* with a cage that doesn't answer */
@@ -102,13 +102,15 @@ char *sandbox_place(const char *path);
 /* Where the scratch is for a working directory of this name. The caller frees it. */
 char *sandbox_scratch(const char *directory);
 
-/* Starts bwrap and the cage, for ranks 0 … count - 1, without waiting for them. CPMP_OK, or
- * CPMP_ESYS with `why` for people; then nothing is kept. The config isn't needed afterwards. */
+/* Starts bwrap and the cage without waiting for them: as early as the config is known, since that
+ * takes some 6 ms, and as much for each control group of version 1. CPMP_OK, or CPMP_ESYS with
+ * `why` for people; then nothing is kept. The config isn't needed afterwards. */
 int sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_config *config,
-                  uint32_t count, const struct sandbox_hooks *hooks, void *arg, struct text *why);
+                  const struct sandbox_hooks *hooks, void *arg, struct text *why);
 
-/* Waits for the cage, SANDBOX_PATIENCE_MS at most. CPMP_OK, or CPMP_ESYS with `why`. */
-int sandbox_await(struct sandbox *sandbox, struct text *why);
+/* Waits for the cage, SANDBOX_PATIENCE_MS at most, which then takes ranks 0 … count - 1. CPMP_OK,
+ * or CPMP_ESYS with `why`. */
+int sandbox_await(struct sandbox *sandbox, uint32_t count, struct text *why);
 
 /* As spawn_process, in the cage; waits for the answer. *pid_p is as this process sees it. */
 int sandbox_run(struct sandbox *sandbox, uint32_t index, const struct spawn_request *request,

@@ -216,6 +216,16 @@ cgroups_remove(struct exec_run *run)
     }
 }
 
+/* While the job goes down, orphans of a lost agent need not wait for the others. */
+static bool
+an_agent_was_lost(const struct exec_run *run)
+{
+    for (uint32_t i = 0; i < run->map->peers; i++)
+        if (run->job.peers[i] == EXEC_PEER_LOST)
+            return true;
+    return false;
+}
+
 /* The last words: nothing more comes from ranks. */
 static void
 drain_begin(struct exec_run *run)
@@ -224,6 +234,8 @@ drain_begin(struct exec_run *run)
 
     run->phase = EXEC_RUN_DRAIN;
     cgroups_remove(run);
+    if (run->options->sandbox.wanted && an_agent_was_lost(run))
+        group_sweep();  /* of its sandbox; nothing lives in them any more */
     exec_output_set_status(&run->output, "");
     exec_output_finish(&run->output);
     exec_run_notes_finish(run);
@@ -286,16 +298,6 @@ sweep(struct exec_run *run)
     for (uint32_t i = 0; i < run->map->peers; i++)
         agents[i] = run->peers[i].agent;
     return exec_pool_kill_orphans(agents, run->map->peers) == 0;
-}
-
-/* While the job goes down, orphans of a lost agent need not wait for the others. */
-static bool
-an_agent_was_lost(const struct exec_run *run)
-{
-    for (uint32_t i = 0; i < run->map->peers; i++)
-        if (run->job.peers[i] == EXEC_PEER_LOST)
-            return true;
-    return false;
 }
 
 void

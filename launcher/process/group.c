@@ -330,6 +330,22 @@ group_base_init(struct group_base *base, const char *const *controllers, struct 
     return -1;
 }
 
+void
+group_sweep(void)
+{
+    static const char *const names[] = {"memory", "pids", "cpu", "freezer"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *const controllers[] = {names[i], NULL};
+        struct group_base base = {0};
+        struct text why = {0};
+
+        group_base_init(&base, controllers, &why);
+        group_base_release(&base);
+        text_release(&why);
+    }
+}
+
 /* --- making --- */
 
 /* Between mkdir and flock one who sweeps may take the group for a dead one's: then it is gone, or

@@ -35,6 +35,10 @@ int group_base_parse(struct group_base *base, const char *mountinfo, const char 
 int group_base_init(struct group_base *base, const char *const *controllers, struct text *why);
 void group_base_release(struct group_base *base);
 
+/* Only sweeps, for every controller that is used here: for who knows that the maker of groups was
+ * killed. */
+void group_sweep(void);
+
 /* Makes the group cpmp-<name> and locks it. Its directory, which the caller frees, and an fd that
  * holds the lock; or NULL with `why`. */
 char *group_make(const struct group_base *base, const char *name, int *lock_fd_p,

@@ -166,8 +166,8 @@ test_expect_success "$user: a job that runs for too long is ended, and that is s
 '
 
 test_expect_success "$user: killed, the agent takes everything with it" '
-    caged_start $user --sandbox -np 2 sh -c "echo on; tail -f /dev/null" &&
-    await grep on out && kill -9 $(pgrep -P $job) && job_ends 1 &&
+    caged_start $user --sandbox=memory=1G -np 2 sh -c "echo on; tail -f /dev/null" &&
+    await grep on out && kill -9 $(pgrep -P $job) && job_ends 1 && await groups_are_gone &&
     caged_start $user --sandbox -np 2 sh -c "echo on; tail -f /dev/null" && await grep on out &&
     kill -9 $job && { wait $job || :; } && await job_is_gone
 '

@@ -11,36 +11,28 @@
 
 #include "control/rules.h"
 #include "ring/segment.h"
-#include "text/environment.h"
 #include "text/memory.h"
+#include "text/options.h"
 
-struct parse {
+/* What options set. */
+struct target {
     struct exec_options *options;
     struct exec_program *program;  /* the one that local options belong to */
-    char **environment;
-    const char *option;            /* as typed, for messages */
-    struct text *error;
 };
 
-typedef int option_set(struct parse *parse, const char *value);
+static struct exec_options *
+options_of(struct options_parse *parse)
+{
+    return ((struct target *)parse->target)->options;
+}
 
-struct option {
-    const char *names;        /* without dashes; the first is shown */
-    const char *argument;     /* NULL: none; with a space in it: two words; [=…]: optional */
-    const char *initial;      /* default, as it would be typed */
-    const char *environment;  /* variable that overrides the default */
-    option_set *set;
-    const char *help;         /* NULL: not in --help */
-};
+static struct exec_program *
+program_of(struct options_parse *parse)
+{
+    return ((struct target *)parse->target)->program;
+}
 
 /* --- values --- */
-
-static int
-refuse(struct parse *parse, const char *value, const char *why)
-{
-    text_print(parse->error, "%s %s: %s", parse->option, value, why);
-    return -1;
-}
 
 static bool
 is_number(const char *text)
@@ -48,73 +40,57 @@ is_number(const char *text)
     return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* Digits only: no sign, no space, nothing behind. */
+/* What counts ranks, of which a job has so many; else it is refused, with `what` for what is no
+ * number at all. */
 static int
-number_read(const char *text, unsigned long limit, unsigned long *value_p)
+ranks_read(struct options_parse *parse, const char *value, unsigned long *ranks_p, const char *what)
 {
-    unsigned long value;
-
-    if (!is_number(text))
-        return -1;
-    errno = 0;
-    value = strtoul(text, NULL, 10);
-    if (errno != 0 || value > limit)
-        return -1;
-    *value_p = value;
-    return 0;
-}
-
-/* The same for what counts ranks, of which a job has so many; else it is refused, with `what` for
- * what is no number at all. */
-static int
-ranks_read(struct parse *parse, const char *value, unsigned long *ranks_p, const char *what)
-{
-    if (number_read(value, INT_MAX, ranks_p) == 0)
+    if (options_number(value, INT_MAX, ranks_p) == 0)
         return 0;
     if (!is_number(value))
-        return refuse(parse, value, what);
+        return options_refuse(parse, value, what);
     text_print(parse->error, "%s %s: a job can have %u ranks at most", parse->option, value,
                     CPI_SEGMENT_WORLD_MAX);
     return -1;
 }
 
 static int
-set_ranks(struct parse *parse, const char *value)
+set_ranks(struct options_parse *parse, const char *value)
 {
     unsigned long ranks;
 
     if (ranks_read(parse, value, &ranks, "the number of ranks is a whole number, as in -np 4") != 0)
         return -1;
     if (ranks == 0)
-        return refuse(parse, value, "a job has at least one rank");
-    parse->program->ranks = (uint32_t)ranks;
+        return options_refuse(parse, value, "a job has at least one rank");
+    program_of(parse)->ranks = (uint32_t)ranks;
     return 0;
 }
 
 static int
-set_per_peer(struct parse *parse, const char *value)
+set_per_peer(struct options_parse *parse, const char *value)
 {
     unsigned long ranks;
 
     if (ranks_read(parse, value, &ranks, "the number of ranks on each peer is a whole number") != 0)
         return -1;
     if (ranks == 0)
-        return refuse(parse, value, "the number of ranks on each peer is 1 or more");
-    parse->options->per_peer = (uint32_t)ranks;
+        return options_refuse(parse, value, "the number of ranks on each peer is 1 or more");
+    options_of(parse)->per_peer = (uint32_t)ranks;
     return 0;
 }
 
 static int
-set_one_per_peer(struct parse *parse, const char *value)
+set_one_per_peer(struct options_parse *parse, const char *value)
 {
     (void)value;
-    parse->options->per_peer = 1;
+    options_of(parse)->per_peer = 1;
     return 0;
 }
 
 /* "4:2:1": so many peers, with such shares. */
 static int
-weights_read(struct parse *parse, const char *value)
+weights_read(struct options_parse *parse, const char *value)
 {
     char *words = memory_copy_text(value);
     char *rest = words;
@@ -123,42 +99,43 @@ weights_read(struct parse *parse, const char *value)
     unsigned long weight;
 
     while ((word = strsep(&rest, ":")) != NULL) {
-        if (count == EXEC_PEERS_MAX || number_read(word, EXEC_WEIGHT_MAX, &weight) != 0 ||
+        if (count == EXEC_PEERS_MAX || options_number(word, EXEC_WEIGHT_MAX, &weight) != 0 ||
             weight == 0) {
             free(words);
-            return refuse(parse, value, "shares are up to 64 numbers from 1 to 1000, as in 4:2:1");
+            return options_refuse(parse, value,
+                                  "shares are up to 64 numbers from 1 to 1000, as in 4:2:1");
         }
-        parse->options->weights[count++] = (uint32_t)weight;
+        options_of(parse)->weights[count++] = (uint32_t)weight;
     }
     free(words);
-    parse->options->peers = count;
-    parse->options->weighted = true;
+    options_of(parse)->peers = count;
+    options_of(parse)->weighted = true;
     return 0;
 }
 
 static int
-set_peers(struct parse *parse, const char *value)
+set_peers(struct options_parse *parse, const char *value)
 {
     unsigned long peers;
 
     if (strchr(value, ':') != NULL)
         return weights_read(parse, value);
-    if (number_read(value, EXEC_PEERS_MAX, &peers) != 0 || peers == 0)
-        return refuse(parse, value, "give 1 to 64 peers, or their shares as in 4:2:1");
-    parse->options->peers = (uint32_t)peers;
-    parse->options->weighted = false;
+    if (options_number(value, EXEC_PEERS_MAX, &peers) != 0 || peers == 0)
+        return options_refuse(parse, value, "give 1 to 64 peers, or their shares as in 4:2:1");
+    options_of(parse)->peers = (uint32_t)peers;
+    options_of(parse)->weighted = false;
     for (uint32_t i = 0; i < peers; i++)
-        parse->options->weights[i] = 1;
+        options_of(parse)->weights[i] = 1;
     return 0;
 }
 
 static int
-set_export(struct parse *parse, const char *value)
+set_export(struct options_parse *parse, const char *value)
 {
-    struct exec_program *program = parse->program;
+    struct exec_program *program = program_of(parse);
 
     if (*value == '\0' || *value == '=')
-        return refuse(parse, value, "a variable has a name: -x NAME or -x NAME=VALUE");
+        return options_refuse(parse, value, "a variable has a name: -x NAME or -x NAME=VALUE");
     program->exports = memory_grow(program->exports, program->exports_count + 1,
                                         sizeof(*program->exports));
     program->exports[program->exports_count++] = value;
@@ -166,19 +143,19 @@ set_export(struct parse *parse, const char *value)
 }
 
 static int
-set_directory(struct parse *parse, const char *value)
+set_directory(struct options_parse *parse, const char *value)
 {
     if (*value == '\0')
-        return refuse(parse, value, "the directory has no name");
-    parse->program->directory = value;
+        return options_refuse(parse, value, "the directory has no name");
+    program_of(parse)->directory = value;
     return 0;
 }
 
 /* A note will name what was accepted and has no effect, each word once. */
 static void
-ignored_add(struct parse *parse, const char *word, size_t length)
+ignored_add(struct options_parse *parse, const char *word, size_t length)
 {
-    struct text *ignored = &parse->options->ignored;
+    struct text *ignored = &options_of(parse)->ignored;
 
     if (ignored->used > 0 && memmem(ignored->bytes, ignored->used, word, length) != NULL)
         return;
@@ -193,7 +170,7 @@ word_is(const char *word, size_t length, const char *name)
 
 /* What may follow a place: ":PE=2:SPAN". */
 static int
-map_by_modifiers(struct parse *parse, const char *value, const char *at)
+map_by_modifiers(struct options_parse *parse, const char *value, const char *at)
 {
     while (*at == ':') {
         size_t length = strcspn(++at, ":");
@@ -204,8 +181,9 @@ map_by_modifiers(struct parse *parse, const char *value, const char *at)
         if (effectless)
             ignored_add(parse, at, length);
         else if (!word_is(at, length, "oversubscribe"))
-            return refuse(parse, value,
-                          "what may follow a place is oversubscribe, nooversubscribe, span, pe=N");
+            return options_refuse(parse, value,
+                                  "what may follow a place is oversubscribe, nooversubscribe, "
+                                  "span, pe=N");
         at += length;
     }
     return 0;
@@ -213,7 +191,7 @@ map_by_modifiers(struct parse *parse, const char *value, const char *at)
 
 /* "ppr:N:node", so many ranks on each peer. */
 static int
-map_by_ppr(struct parse *parse, const char *value)
+map_by_ppr(struct options_parse *parse, const char *value)
 {
     size_t digits = strcspn(value + 4, ":");
     const char *place = value + 4 + digits + (value[4 + digits] == ':');
@@ -223,19 +201,20 @@ map_by_ppr(struct parse *parse, const char *value)
 
     if (digits < sizeof(number))
         memcpy(number, value + 4, digits);
-    if (number_read(number, INT_MAX, &ranks) != 0 || ranks == 0)
-        return refuse(parse, value, "give the ranks for each peer, as in ppr:2:node");
+    if (options_number(number, INT_MAX, &ranks) != 0 || ranks == 0)
+        return options_refuse(parse, value, "give the ranks for each peer, as in ppr:2:node");
     if (!word_is(place, length, "node") && !word_is(place, length, "peer"))
-        return refuse(parse, value,
-                      "ranks are not bound to parts of a machine, so only ppr:N:node is possible");
-    parse->options->per_peer = (uint32_t)ranks;
+        return options_refuse(parse, value,
+                              "ranks are not bound to parts of a machine, so only ppr:N:node is "
+                              "possible");
+    options_of(parse)->per_peer = (uint32_t)ranks;
     return map_by_modifiers(parse, value, place + length);
 }
 
 /* Parts of a machine are all the same to ranks that aren't bound: each of mpirun's names for them
  * means to fill a machine before the next. */
 static int
-set_map_by(struct parse *parse, const char *value)
+set_map_by(struct options_parse *parse, const char *value)
 {
     static const char *const in_turn[] = {"node", "peer"};
     static const char *const parts[] = {"slot",    "core",    "hwthread", "socket",  "package",
@@ -246,90 +225,90 @@ set_map_by(struct parse *parse, const char *value)
         return map_by_ppr(parse, value);
     for (size_t i = 0; i < sizeof(in_turn) / sizeof(in_turn[0]); i++) {
         if (word_is(value, length, in_turn[i])) {
-            parse->options->map_by = EXEC_MAP_BY_NODE;
+            options_of(parse)->map_by = EXEC_MAP_BY_NODE;
             return map_by_modifiers(parse, value, value + length);
         }
     }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (word_is(value, length, parts[i])) {
-            parse->options->map_by = EXEC_MAP_BY_SLOT;
+            options_of(parse)->map_by = EXEC_MAP_BY_SLOT;
             return map_by_modifiers(parse, value, value + length);
         }
     }
-    return refuse(parse, value,
-                  "ranks are placed by slot (the default), by node, or as in ppr:2:node");
+    return options_refuse(parse, value,
+                          "ranks are placed by slot (the default), by node, or as in ppr:2:node");
 }
 
 static int
-set_by_node(struct parse *parse, const char *value)
+set_by_node(struct options_parse *parse, const char *value)
 {
     (void)value;
-    parse->options->map_by = EXEC_MAP_BY_NODE;
+    options_of(parse)->map_by = EXEC_MAP_BY_NODE;
     return 0;
 }
 
 static int
-set_hosts(struct parse *parse, const char *value)
+set_hosts(struct options_parse *parse, const char *value)
 {
-    parse->options->hosts = value;
+    options_of(parse)->hosts = value;
     return 0;
 }
 
 static int
-set_hostfile(struct parse *parse, const char *value)
+set_hostfile(struct options_parse *parse, const char *value)
 {
-    parse->options->hostfile = value;
+    options_of(parse)->hostfile = value;
     return 0;
 }
 
 static int
-set_stdin(struct parse *parse, const char *value)
+set_stdin(struct options_parse *parse, const char *value)
 {
     unsigned long rank;
 
     if (strcmp(value, "all") == 0)
-        parse->options->stdin_rank = CONTROL_STDIN_ALL;
+        options_of(parse)->stdin_rank = CONTROL_STDIN_ALL;
     else if (strcmp(value, "none") == 0)
-        parse->options->stdin_rank = CONTROL_STDIN_NONE;
+        options_of(parse)->stdin_rank = CONTROL_STDIN_NONE;
     else if (ranks_read(parse, value, &rank,
                         "standard input goes to `all`, `none` or the rank of that number") != 0)
         return -1;
     else
-        parse->options->stdin_rank = (int)rank;
+        options_of(parse)->stdin_rank = (int)rank;
     return 0;
 }
 
 /* As Open MPI has it: DIR, or DIR:nocopy when the terminal is not to get the output too. */
 static int
-set_output_directory(struct parse *parse, const char *value)
+set_output_directory(struct options_parse *parse, const char *value)
 {
     static const char modifier[] = ":nocopy";
     size_t length = strlen(value), cut = sizeof(modifier) - 1;
 
-    parse->options->output_copy = true;
+    options_of(parse)->output_copy = true;
     if (length >= cut && strcmp(value + length - cut, modifier) == 0) {
-        parse->options->output_copy = false;
+        options_of(parse)->output_copy = false;
         length -= cut;
     }
     if (length == 0)
-        return refuse(parse, value, "the directory has no name");
-    free((char *)parse->options->output_directory);
-    parse->options->output_directory = memory_copy_text(value);
-    ((char *)parse->options->output_directory)[length] = '\0';
+        return options_refuse(parse, value, "the directory has no name");
+    free((char *)options_of(parse)->output_directory);
+    options_of(parse)->output_directory = memory_copy_text(value);
+    ((char *)options_of(parse)->output_directory)[length] = '\0';
     return 0;
 }
 
 static int
-set_events(struct parse *parse, const char *value)
+set_events(struct options_parse *parse, const char *value)
 {
     if (*value == '\0')
-        return refuse(parse, value, "the file has no name");
-    parse->options->events_path = value;
+        return options_refuse(parse, value, "the file has no name");
+    options_of(parse)->events_path = value;
     return 0;
 }
 
 static int
-set_timeout(struct parse *parse, const char *value)
+set_timeout(struct options_parse *parse, const char *value)
 {
     char *end;
     double seconds;
@@ -338,20 +317,20 @@ set_timeout(struct parse *parse, const char *value)
     seconds = strtod(value, &end);
     if (((*value < '0' || *value > '9') && *value != '.') || errno != 0 || *end != '\0' ||
         !isfinite(seconds) || seconds > 1e9)
-        return refuse(parse, value,
-                      "the time limit is a number of seconds, up to 1000000000; 0 is none");
+        return options_refuse(parse, value,
+                              "the time limit is a number of seconds, up to 1000000000; 0 is none");
     /* 0 is "no limit", as in mpirun; anything above it is a limit. */
-    parse->options->timeout_us = (uint64_t)(seconds * 1e6);
-    if (seconds > 0 && parse->options->timeout_us == 0)
-        parse->options->timeout_us = 1;
+    options_of(parse)->timeout_us = (uint64_t)(seconds * 1e6);
+    if (seconds > 0 && options_of(parse)->timeout_us == 0)
+        options_of(parse)->timeout_us = 1;
     return 0;
 }
 
 #define SET_FLAG(member)                                                                           \
-    static int set_##member(struct parse *parse, const char *value)                                \
+    static int set_##member(struct options_parse *parse, const char *value)                        \
     {                                                                                              \
         (void)value;                                                                               \
-        parse->options->member = true;                                                             \
+        options_of(parse)->member = true;                                                          \
         return 0;                                                                                  \
     }
 SET_FLAG(tag_output)
@@ -367,13 +346,14 @@ SET_FLAG(help)
 SET_FLAG(version)
 
 static int
-set_sandbox(struct parse *parse, const char *value)
+set_sandbox(struct options_parse *parse, const char *value)
 {
-    return exec_sandbox_parse(&parse->options->sandbox, value != NULL ? value : "", parse->error);
+    return exec_sandbox_parse(&options_of(parse)->sandbox, value != NULL ? value : "",
+                              parse->error);
 }
 
 static int
-set_nothing(struct parse *parse, const char *value)
+set_nothing(struct options_parse *parse, const char *value)
 {
     (void)value;
     ignored_add(parse, parse->option, strlen(parse->option));
@@ -382,7 +362,7 @@ set_nothing(struct parse *parse, const char *value)
 
 /* Asks for what happens anyway, so there is nothing to note. */
 static int
-set_granted(struct parse *parse, const char *value)
+set_granted(struct options_parse *parse, const char *value)
 {
     (void)parse;
     (void)value;
@@ -391,7 +371,7 @@ set_granted(struct parse *parse, const char *value)
 
 /* --- the table --- */
 
-static const struct option option_table[] = {
+static const struct options_row option_table[] = {
     {"np n c", "N", NULL, NULL, set_ranks, "ranks of PROGRAM (default: one for each core)"},
     {"N npernode", "N", NULL, NULL, set_per_peer, "ranks on each peer"},
     {"x", "NAME[=VALUE]", NULL, NULL, set_export, "give PROGRAM this environment variable"},
@@ -438,6 +418,8 @@ static const struct option option_table[] = {
 
 #define OPTION_COUNT (sizeof(option_table) / sizeof(option_table[0]))
 
+static const struct options_table all_options = {option_table, OPTION_COUNT};
+
 void
 exec_options_each(exec_option_visit *visit, void *arg)
 {
@@ -446,77 +428,36 @@ exec_options_each(exec_option_visit *visit, void *arg)
               option_table[i].environment, option_table[i].help);
 }
 
-static bool
-names_have(const char *names, const char *name, size_t length)
-{
-    for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
-        size_t word = strcspn(at, " ");
-        if (word == length && strncmp(at, name, length) == 0)
-            return true;
-        at += word;
-    }
-    return false;
-}
-
-static const struct option *
-option_find(const char *name, size_t length)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (names_have(option_table[i].names, name, length))
-            return &option_table[i];
-    return NULL;
-}
-
 /* --- the command line --- */
 
 static struct exec_program *
-program_add(struct parse *parse)
+program_add(struct options_parse *parse)
 {
-    struct exec_options *options = parse->options;
+    struct target *target = parse->target;
+    struct exec_options *options = target->options;
     size_t count = options->programs_count;
 
     options->programs = memory_grow(options->programs, count + 1, sizeof(*options->programs));
-    parse->program = &options->programs[count];
-    memset(parse->program, 0, sizeof(*parse->program));
+    target->program = &options->programs[count];
+    memset(target->program, 0, sizeof(*target->program));
     options->programs_count = count + 1;
-    return parse->program;
+    return target->program;
 }
 
-/* The option at argv[at]; returns how many words it took, or -1. */
+/* The option at words[0]; how many words it took, or -1. A ':' is no value. */
 static int
-option_take(struct parse *parse, int left, char **words)
+option_take(struct options_parse *parse, int left, char **words)
 {
-    const char *name = words[0] + (words[0][1] == '-' ? 2 : 1);
-    const char *equals = strchr(name, '=');
-    const struct option *option;
-    int want;
+    int before = 1;
 
-    option = option_find(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
-    if (option == NULL) {
-        text_print(parse->error, "unknown option %s; cpexec --help lists them", words[0]);
-        return -1;
-    }
-    parse->option = words[0];
-    bool may = option->argument != NULL && option->argument[0] == '[';
-    want = option->argument == NULL || may ? 0 : strchr(option->argument, ' ') != NULL ? 2 : 1;
-    if (equals != NULL && (want == 1 || may))
-        return option->set(parse, equals + 1) == 0 ? 1 : -1;
-    if (equals != NULL) {
-        text_print(parse->error, "%s: this option takes %s", words[0],
-                        want == 0 ? "no value" : "its values as two words");
-        return -1;
-    }
-    if (want >= left || (want > 0 && strcmp(words[1], ":") == 0)) {
-        text_print(parse->error, "%s: a value is missing: %s %s", words[0], words[0],
-                        option->argument);
-        return -1;
-    }
-    return option->set(parse, want > 0 ? words[1] : NULL) == 0 ? 1 + want : -1;
+    while (before < left && strcmp(words[before], ":") != 0)
+        before++;
+    return options_take(parse, before, words);
 }
 
 /* Options and program up to the next ':'. Returns how many words it took, ':' included, or -1. */
 static int
-program_take(struct parse *parse, int count, char **words)
+program_take(struct options_parse *parse, int count, char **words)
 {
     int at = 0, taken;
 
@@ -531,7 +472,7 @@ program_take(struct parse *parse, int count, char **words)
             return -1;
         at += taken;
     }
-    parse->program->argv = words + at;
+    program_of(parse)->argv = words + at;
     while (at < count && strcmp(words[at], ":") != 0)
         at++;
     return at < count ? at + 1 : at;
@@ -544,9 +485,9 @@ program_is_missing(const struct exec_program *program)
 }
 
 static int
-outputs_check(struct parse *parse)
+outputs_check(struct options_parse *parse)
 {
-    const struct exec_options *options = parse->options;
+    const struct exec_options *options = options_of(parse);
 
     if (!options->json || options->events_path == NULL || strcmp(options->events_path, "-") != 0)
         return 0;
@@ -558,9 +499,9 @@ outputs_check(struct parse *parse)
 
 /* Cuts argv at the colons, and checks what can only be checked when all is known. */
 static int
-programs_finish(struct parse *parse, int argc, char **argv)
+programs_finish(struct options_parse *parse, int argc, char **argv)
 {
-    struct exec_options *options = parse->options;
+    struct exec_options *options = options_of(parse);
 
     for (size_t i = 0; i < options->programs_count; i++) {
         struct exec_program *program = &options->programs[i];
@@ -585,35 +526,18 @@ programs_finish(struct parse *parse, int argc, char **argv)
     return 0;
 }
 
-/* Defaults go the way of what is typed, so there is one reading of each value. */
-static int
-defaults_set(struct parse *parse)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &option_table[i];
-        const char *value = NULL;
-
-        if (option->environment != NULL)
-            value = environment_get(parse->environment, option->environment);
-        parse->option = value != NULL ? option->environment : option->names;
-        if (value == NULL)
-            value = option->initial;
-        if (value != NULL && option->set(parse, value) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 int
 exec_options_parse(struct exec_options *options, int argc, char **argv, char **environment,
                    struct text *error)
 {
-    struct parse parse = {.options = options, .environment = environment, .error = error};
+    struct target target = {.options = options};
+    struct options_parse parse = {.tables = &all_options, .table_count = 1, .program = "cpexec",
+                                  .target = &target, .environment = environment, .error = error};
     int at = 1, taken;
 
     memset(options, 0, sizeof(*options));
     options->output_copy = true;
-    if (defaults_set(&parse) != 0)
+    if (options_defaults(&parse) != 0)
         return -1;
     do {  /* a ':' at the end asks for one more, which isn't there */
         taken = program_take(&parse, argc - at, argv + at);
@@ -649,37 +573,11 @@ exec_options_rank_directory(const struct exec_options *options, uint32_t ranks, 
 
 /* --- help --- */
 
-static void
-names_add(struct text *text, const char *names)
-{
-    for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
-        size_t word = strcspn(at, " ");
-        text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word,
-                        at);
-        at += word;
-    }
-}
-
 void
 exec_options_help(struct text *text)
 {
     text_add_string(text,
         "usage: cpexec [OPTION]... PROGRAM [ARGUMENT]... [: [OPTION]... PROGRAM ...]\n"
         "Runs PROGRAM as the ranks of a job, as mpirun does. More: man cpexec\n\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &option_table[i];
-        struct text left = {0};
-        size_t first = strcspn(option->names, " ");
-
-        if (option->help == NULL)
-            continue;
-        if (i == 0)
-            names_add(&left, option->names);
-        else
-            text_print(&left, "%s%.*s", first > 2 ? "--" : "-", (int)first, option->names);
-        if (option->argument != NULL)
-            text_print(&left, " %s", option->argument);
-        text_print(text, "  %-22s %s\n", text_string(&left), option->help);
-        text_release(&left);
-    }
+    options_help(text, &all_options);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/environment.h"
+
 
 int
 options_refuse(struct options_parse *parse, const char *value, const char *why)
@@ -53,6 +55,28 @@ row_find(const struct options_parse *parse, const char *name, size_t length)
     return NULL;
 }
 
+/* Words that the row's argument takes. */
+static int
+words_wanted(const struct options_row *row)
+{
+    if (row->argument == NULL || row->argument[0] == '[')
+        return 0;
+    return strchr(row->argument, ' ') != NULL ? 2 : 1;
+}
+
+/* "--limit=4" */
+static int
+take_with_equals(struct options_parse *parse, const struct options_row *row, const char *value)
+{
+    int want = words_wanted(row);
+
+    if (want == 1 || (want == 0 && row->argument != NULL))
+        return row->set(parse, value) == 0 ? 1 : -1;
+    text_print(parse->error, "%s: this option takes %s", parse->option,
+               want == 0 ? "no value" : "its values as two words");
+    return -1;
+}
+
 int
 options_take(struct options_parse *parse, int left, char **words)
 {
@@ -68,14 +92,9 @@ options_take(struct options_parse *parse, int left, char **words)
         return -1;
     }
     parse->option = words[0];
-    want = row->argument == NULL ? 0 : strchr(row->argument, ' ') != NULL ? 2 : 1;
-    if (equals != NULL && want == 1)
-        return row->set(parse, equals + 1) == 0 ? 1 : -1;
-    if (equals != NULL) {
-        text_print(parse->error, "%s: this option takes %s", words[0],
-                   want == 0 ? "no value" : "its values as two words");
-        return -1;
-    }
+    if (equals != NULL)
+        return take_with_equals(parse, row, equals + 1);
+    want = words_wanted(row);
     if (want >= left) {
         text_print(parse->error, "%s: a value is missing: %s %s", words[0], words[0],
                    row->argument);
@@ -86,24 +105,13 @@ options_take(struct options_parse *parse, int left, char **words)
 
 /* --- defaults --- */
 
-static const char *
-variable(char **environment, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (char **at = environment; *at != NULL; at++)
-        if (strncmp(*at, name, length) == 0 && (*at)[length] == '=')
-            return *at + length + 1;
-    return NULL;
-}
-
 static int
 default_set(struct options_parse *parse, const struct options_row *row)
 {
     const char *value = NULL;
 
     if (row->environment != NULL)
-        value = variable(parse->environment, row->environment);
+        value = environment_get(parse->environment, row->environment);
     parse->option = value != NULL ? row->environment : row->names;
     if (value == NULL)
         value = row->initial;
@@ -122,19 +130,34 @@ options_defaults(struct options_parse *parse)
 
 /* --- help --- */
 
+static void
+names_add(struct text *text, const char *names)
+{
+    size_t first = strcspn(names, " ");
+
+    for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+
+        text_print(text, "%s%s%.*s", at == names ? "" : ", ", word > 2 ? "--" : "-", (int)word,
+                   at);
+        if (first > 2)
+            return;
+        at += word;
+    }
+}
+
 void
 options_help(struct text *text, const struct options_table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct options_row *row = &table->rows[i];
-        size_t first = strcspn(row->names, " ");
         struct text left = {0};
 
         if (row->help == NULL)
             continue;
-        text_print(&left, "%s%.*s", first > 2 ? "--" : "-", (int)first, row->names);
+        names_add(&left, row->names);
         if (row->argument != NULL)
-            text_print(&left, " %s", row->argument);
+            text_print(&left, "%s%s", row->argument[0] == '[' ? "" : " ", row->argument);
         text_print(text, "  %-22s %s\n", text_string(&left), row->help);
         text_release(&left);
     }

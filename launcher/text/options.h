@@ -16,12 +16,12 @@
 
 struct options_parse;
 
-/* Takes one value. 0, or -1 with parse->error. */
+/* Takes one value; NULL when there is none. 0, or -1 with parse->error. */
 typedef int options_set(struct options_parse *parse, const char *value);
 
 struct options_row {
     const char *names;        /* without dashes; the first is shown */
-    const char *argument;     /* NULL: none; with a space in it: two words */
+    const char *argument;     /* NULL: none; with a space in it: two words; [=…]: optional */
     const char *initial;      /* default, as it would be typed */
     const char *environment;  /* variable that overrides the default */
     options_set *set;
@@ -57,7 +57,7 @@ int options_refuse(struct options_parse *parse, const char *value, const char *w
 /* A whole number, digits only, up to `limit`. 0, or -1. */
 int options_number(const char *text, unsigned long limit, unsigned long *value_p);
 
-/* A line for each option that has help. */
+/* A line for each option that has help; with all its names when the first is a short one. */
 void options_help(struct text *text, const struct options_table *table);
 
 #endif

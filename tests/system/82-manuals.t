@@ -74,7 +74,7 @@ test_expect_success 'each error of cpmp.h is in cpmp_strerror(3), with number an
 
 test_expect_success 'each option that --help shows is in cpexec(1)' '
     cpexec --help >help &&
-    sed -n "s/^  \(-[^ ]*\(, -[^ ]*\)*\).*/\1/p" help | tr -d , | tr " " "\n" >options &&
+    sed -n "s/^  \(-[^ []*\(, -[^ []*\)*\).*/\1/p" help | tr -d , | tr " " "\n" >options &&
     test $(wc -l <options) -ge 20 &&
     section cpexec.1 OPTIONS >text &&
     while read -r option; do
@@ -117,7 +117,7 @@ test_expect_success 'each option in cpexec(1) is one' '
 test_expect_success 'each option of mpirun that cpexec takes is in cpexec(1)' '
     section cpexec.1 OPTIONS >text &&
     section cpexec.1 "OPTIONS OF MPIRUN" >>text &&
-    sed -n "/^static const struct option option_table/,/^};/p" \
+    sed -n "/^static const struct options_row option_table/,/^};/p" \
         "$CPMP_SRCDIR/launcher/exec/options.c" | tr -d "\n" | sed "s/\"  *\"//g" |
         grep -o "{\"[^\"]*\"" | tr -d "{\"" | tr " " "\n" >names &&
     test $(wc -l <names) -ge 80 &&

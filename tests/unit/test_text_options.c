@@ -45,6 +45,13 @@ set_pair(struct options_parse *parse, const char *value)
     return 0;
 }
 
+static int
+set_maybe(struct options_parse *parse, const char *value)
+{
+    ((struct target *)parse->target)->name = value != NULL ? value : "none";
+    return 0;
+}
+
 static const struct options_row common[] = {
     {"name n", "NAME", NULL, "THE_NAME", set_name, "what it is called"},
 };
@@ -53,9 +60,10 @@ static const struct options_row own[] = {
     {"limit", "N", "20", NULL, set_limit, "at most so many"},
     {"flag f", NULL, NULL, NULL, set_flag, "raise it"},
     {"pair", "A B", NULL, NULL, set_pair, NULL},
+    {"m maybe", "[=X]", NULL, NULL, set_maybe, "perhaps"},
 };
 
-static const struct options_table tables[] = {{common, 1}, {own, 3}};
+static const struct options_table tables[] = {{common, 1}, {own, 4}};
 
 static struct target target;
 static struct text error;
@@ -92,6 +100,10 @@ values_come_with_the_option_or_after_it(void **state)
     takes(1, 1, (char *[]){"-f", NULL});
     takes(2, 3, (char *[]){"-n", "-f", "x", NULL});
     assert_string_equal("-f", target.name);
+    takes(1, 2, (char *[]){"--maybe", "b", NULL});
+    assert_string_equal("none", target.name);
+    takes(1, 2, (char *[]){"--maybe=b", "c", NULL});
+    assert_string_equal("b", target.name);
     takes(3, 3, (char *[]){"--pair", "a", "b", NULL});
     assert_int_equal(1, target.pairs);
 }
@@ -136,7 +148,8 @@ help_has_a_line_for_each_that_has_some(void **state)
     (void)state;
     options_help(&text, &tables[1]);
     assert_string_equal("  --limit N              at most so many\n"
-                        "  --flag                 raise it\n", text_string(&text));
+                        "  --flag                 raise it\n"
+                        "  -m, --maybe[=X]        perhaps\n", text_string(&text));
     text_release(&text);
     text_release(&error);
 }

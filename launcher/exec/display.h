@@ -13,6 +13,7 @@
 #include "exec/job.h"
 #include "exec/map.h"
 #include "exec/options.h"
+#include "exec/remote.h"
 #include "text/text.h"
 
 /* What displays and reports are about. Borrowed. */
@@ -21,6 +22,7 @@ struct exec_view {
     const struct exec_map *map;
     char *const *peer_names;       /* [map->peers] */
     const struct exec_job *job;    /* NULL before there is one */
+    const struct exec_remotes *remotes;  /* peers of a pool; NULL: embedded */
     uint32_t cores;
     uint64_t id;                   /* the job's; 0: it isn't launched, and has none */
     bool remote;                   /* peers are other machines, not agents that cpexec started */

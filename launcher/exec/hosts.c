@@ -3,7 +3,11 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
+
+#include "proto/computer/computer.h"
 
 static bool
 is_word(const char *name, size_t length, const char *word)
@@ -54,8 +58,8 @@ host_check(const char *where, const char *word, size_t length, const char *own_n
         return 0;
     text_print(
         error,
-        "%s: host %.*s is not this machine, and this version runs jobs on this machine only; "
-        "leave the option out to run here, with --peers K for K agents",
+        "%s: host %.*s is not this machine, and no cpmpd runs here that could find it as a peer of "
+        "a pool (man cpmpd); leave the option out to run here, with --peers K for K agents",
         where, (int)name, word);
     return -1;
 }
@@ -92,4 +96,20 @@ exec_hosts_check_file(const char *path, const char *content, const char *own_nam
         line += end + (line[end] == '\n');
     }
     return 0;
+}
+
+uint32_t
+exec_hosts_read(const char *list, struct computer_host *hosts, uint32_t most)
+{
+    uint32_t count = 0;
+
+    for (const char *at = list; at != NULL && *at != '\0' && count < most;) {
+        size_t length = strcspn(at, ","), name = name_length(at, length);
+        struct computer_host *host = &hosts[count++];
+
+        snprintf(host->pattern, sizeof(host->pattern), "%.*s", (int)name, at);
+        host->ranks = name < length ? (uint32_t)strtoul(at + name + 1, NULL, 10) : 0;
+        at += length + (at[length] == ',');
+    }
+    return count;
 }

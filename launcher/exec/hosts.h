@@ -3,9 +3,11 @@
 #define CPI_EXEC_HOSTS_H
 
 /*
- * --host and --hostfile, as far as this version goes: names of this machine are fine and change
- * nothing (there are always enough slots), others are refused with what to do instead.
+ * --host and --hostfile. On this machine alone its own names are fine and change nothing (there are
+ * always enough slots), others are refused with what to do instead. On a pool --host names peers.
  */
+
+#include <stdint.h>
 
 #include "text/text.h"
 
@@ -18,5 +20,10 @@ int exec_hosts_check_list(const char *option, const char *list, const char *own_
  * a comment. `path` is for the message. */
 int exec_hosts_check_file(const char *path, const char *content, const char *own_name,
                           struct text *error);
+
+struct computer_host;
+
+/* The peers of a pool that a list names, NAME or NAME:RANKS, at most `most`. NULL: none. */
+uint32_t exec_hosts_read(const char *list, struct computer_host *hosts, uint32_t most);
 
 #endif

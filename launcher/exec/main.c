@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exec/enroll.h"
 #include "exec/hosts.h"
 #include "exec/descriptors.h"
 #include "exec/map.h"
@@ -86,16 +87,19 @@ stdout_print(const struct text *text)
 
 /* --do-not-launch: the map as it would be. */
 static int
-map_only(const struct exec_options *options, const struct exec_map *map, uint32_t cores)
+map_only(const struct exec_options *options, const struct exec_map *map, uint32_t cores,
+         const struct exec_remotes *remotes)
 {
     char *names[EXEC_PEERS_MAX], host[256] = "localhost";
-    struct exec_view view = {.options = options, .map = map, .peer_names = names, .cores = cores};
+    struct exec_view view = {.options = options, .map = map, .peer_names = names, .cores = cores,
+                             .remotes = remotes};
     struct text text = {0};
     int code;
 
     gethostname(host, sizeof(host) - 1);
     for (uint32_t i = 0; i < map->peers; i++)
-        names[i] = exec_map_peer_name(map, host, i);
+        names[i] = remotes != NULL ? memory_copy_text(remotes->list[i].name)
+                                   : exec_map_peer_name(map, host, i);
     if (options->json)
         exec_report_map(&text, &view);
     else
@@ -115,30 +119,36 @@ notes_make(const struct exec_options *options, struct text *notes)
                         text_string(&options->ignored));
 }
 
+/* The programs of a job, ready to run. */
+struct images {
+    struct exec_image *list;
+    size_t count;
+};
+
+/* 0, or what cpexec should exit with, with `error`; release either way. */
 static int
-images_run(const struct exec_options *options, const struct exec_map *map, uint32_t cores,
-           const struct exec_remotes *remotes, struct text *error)
+images_init(struct images *images, const struct exec_options *options, struct text *notes,
+            struct text *error)
 {
-    size_t count = options->programs_count;
-    struct exec_image *images = memory_new(count, sizeof(*images));
-    struct text notes = {0};
     int code = 0;
 
-    notes_make(options, &notes);
-    for (size_t i = 0; i < count && code == 0; i++)
-        code = exec_image_init(&images[i], &options->programs[i], environ, &notes, error);
-    if (code == 0 && (exec_images_check(images, options->programs, count, error) != 0 ||
-                      exec_sandbox_check(&options->sandbox, images, count, error) != 0))
+    images->count = options->programs_count;
+    images->list = memory_new(images->count, sizeof(*images->list));
+    notes_make(options, notes);
+    for (size_t i = 0; i < images->count && code == 0; i++)
+        code = exec_image_init(&images->list[i], &options->programs[i], environ, notes, error);
+    if (code == 0 && (exec_images_check(images->list, options->programs, images->count, error) ||
+                      exec_sandbox_check(&options->sandbox, images->list, images->count, error)))
         code = 1;
-    if (code == 0)
-        code = exec_run(options, map, images, environ, cores, remotes, text_string(&notes));
-    else
-        fail(code, error);
-    for (size_t i = 0; i < count; i++)
-        exec_image_release(&images[i]);
-    free(images);
-    text_release(&notes);
     return code;
+}
+
+static void
+images_release(struct images *images)
+{
+    for (size_t i = 0; i < images->count; i++)
+        exec_image_release(&images->list[i]);
+    free(images->list);
 }
 
 /* The peers of a job are the agents of $CPMP_AGENTS, if that names any. */
@@ -162,29 +172,101 @@ remotes_init(struct exec_remotes *remotes, struct exec_options *options, uint32_
     return 0;
 }
 
+/* A job on peers of the pool. */
 static int
-job_run(struct exec_options *options, struct text *error)
+pool_run(const struct exec_options *options, const char *directory, struct text *error)
+{
+    uint32_t counts[EXEC_PEERS_MAX], millicores[EXEC_PEERS_MAX], cores = 0;
+    uint64_t ranks = exec_map_ranks(options, (uint32_t)cpi_cores_usable());
+    struct exec_remotes remotes = {0};
+    struct exec_map map = {0};
+    struct images images = {0};
+    struct text notes = {0};
+    int code = images_init(&images, options, &notes, error);
+
+    if (code == 0)
+        code = exec_images_leave_home(images.list, options, error);
+    if (code == 0)
+        code = exec_enroll(&remotes, options, images.list, (uint32_t)ranks, directory, error);
+    for (uint32_t i = 0; i < remotes.count && code == 0; i++) {
+        counts[i] = remotes.list[i].ranks;
+        millicores[i] = remotes.list[i].millicores;
+        cores += (millicores[i] + 999) / 1000;
+    }
+    if (code == 0 &&
+        exec_map_init_enlisted(&map, options, counts, millicores, remotes.count, error) != 0)
+        code = 1;
+    if (code == 0 && options->no_launch)
+        code = map_only(options, &map, cores, &remotes);
+    else if (code == 0)
+        code = exec_run(options, &map, images.list, environ, cores, &remotes, text_string(&notes));
+    else if (error->used > 0)
+        fail(code, error);
+    exec_remotes_release(&remotes);
+    exec_map_release(&map);
+    images_release(&images);
+    text_release(&notes);
+    return code;
+}
+
+/* A job on this machine alone. */
+static int
+machine_run(struct exec_options *options, struct text *error)
 {
     uint32_t cores = (uint32_t)cpi_cores_usable();
     struct exec_remotes remotes = {0};
     struct exec_map map = {0};
+    struct images images = {0};
+    struct text notes = {0};
     int code = 1;
 
-    if (hosts_check(options, error) != 0 ||
-        remotes_init(&remotes, options, &cores, error) != 0) {
-        exec_remotes_release(&remotes);
-        return fail(1, error);
-    }
-    if (exec_map_init(&map, options, cores, error) != 0)
+    if (hosts_check(options, error) != 0 || remotes_init(&remotes, options, &cores, error) != 0 ||
+        exec_map_init(&map, options, cores, error) != 0)
         fail(1, error);
     else if (options->no_launch)
-        code = map_only(options, &map, cores);
+        code = map_only(options, &map, cores, NULL);
     else if (exec_descriptors_prepare(&map, options, error) != 0)
         fail(1, error);
+    else if ((code = images_init(&images, options, &notes, error)) != 0)
+        fail(code, error);
     else
-        code = images_run(options, &map, cores, remotes.count > 0 ? &remotes : NULL, error);
+        code = exec_run(options, &map, images.list, environ, cores,
+                        remotes.count > 0 ? &remotes : NULL, text_string(&notes));
+    images_release(&images);
     exec_remotes_release(&remotes);
     exec_map_release(&map);
+    text_release(&notes);
+    return code;
+}
+
+/* --host with names of this machine only means what it always did. */
+static bool
+hosts_are_here(const struct exec_options *options)
+{
+    struct text unused = {0};
+    bool here = (options->hosts != NULL || options->hostfile != NULL) &&
+                hosts_check(options, &unused) == 0;
+
+    text_release(&unused);
+    return here;
+}
+
+static int
+job_run(struct exec_options *options, struct text *error)
+{
+    const char *agents = environment_get(environ, "CPMP_AGENTS");
+    struct text directory = {0};
+    int wanted = 0, code;
+
+    if ((agents == NULL || *agents == '\0') && !hosts_are_here(options))
+        wanted = exec_enroll_wanted(options, environ, &directory, error);
+    if (wanted < 0)
+        code = fail(1, error);
+    else if (wanted > 0)
+        code = pool_run(options, text_string(&directory), error);
+    else
+        code = machine_run(options, error);
+    text_release(&directory);
     return code;
 }
 

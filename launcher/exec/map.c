@@ -21,8 +21,8 @@ exec_map_shares(const uint32_t *weights, uint32_t peers, uint32_t cores, uint32_
     }
 }
 
-static uint64_t
-ranks_wanted(const struct exec_options *options, uint32_t cores)
+uint64_t
+exec_map_ranks(const struct exec_options *options, uint32_t cores)
 {
     uint64_t sum = 0;
 
@@ -123,11 +123,29 @@ limits_check(const struct exec_map *map, struct text *error)
     return 0;
 }
 
+/* Peers and how many ranks each has are known. */
+static int
+places_make(struct exec_map *map, const struct exec_options *options, struct text *error)
+{
+    if (limits_check(map, error) != 0)
+        return -1;
+    if (options->stdin_rank >= 0 && (uint32_t)options->stdin_rank >= map->ranks) {
+        text_print(error, "--stdin %d: the ranks of this job are 0 to %u", options->stdin_rank,
+                        map->ranks - 1);
+        return -1;
+    }
+    map->places = memory_new(map->ranks, sizeof(*map->places));
+    places_set_peers(map, options->map_by);
+    places_set_programs(map, options);
+    exec_map_check(map);
+    return 0;
+}
+
 int
 exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t cores,
               struct text *error)
 {
-    uint64_t ranks = ranks_wanted(options, cores);
+    uint64_t ranks = exec_map_ranks(options, cores);
 
     memset(map, 0, sizeof(*map));
     if (ranks > CPI_SEGMENT_WORLD_MAX) {
@@ -143,18 +161,22 @@ exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t
         counts_in_proportion(map);
     else if (counts_per_peer(map, options->per_peer, error) != 0)
         return -1;
-    if (limits_check(map, error) != 0)
-        return -1;
-    if (options->stdin_rank >= 0 && (uint32_t)options->stdin_rank >= map->ranks) {
-        text_print(error, "--stdin %d: the ranks of this job are 0 to %u", options->stdin_rank,
-                        map->ranks - 1);
-        return -1;
+    return places_make(map, options, error);
+}
+
+int
+exec_map_init_enlisted(struct exec_map *map, const struct exec_options *options,
+                       const uint32_t *counts, const uint32_t *millicores, uint32_t peers,
+                       struct text *error)
+{
+    memset(map, 0, sizeof(*map));
+    map->peers = peers;
+    for (uint32_t i = 0; i < peers; i++) {
+        map->peer_ranks[i] = counts[i];
+        map->millicores[i] = millicores[i];
+        map->ranks += counts[i];
     }
-    map->places = memory_new(map->ranks, sizeof(*map->places));
-    places_set_peers(map, options->map_by);
-    places_set_programs(map, options);
-    exec_map_check(map);
-    return 0;
+    return places_make(map, options, error);
 }
 
 void

@@ -36,6 +36,14 @@ void exec_map_shares(const uint32_t *weights, uint32_t peers, uint32_t cores, ui
 int exec_map_init(struct exec_map *map, const struct exec_options *options, uint32_t cores,
                   struct text *error);
 
+/* The same for peers of a pool that were enlisted: peer i has counts[i] ranks and millicores[i]. */
+int exec_map_init_enlisted(struct exec_map *map, const struct exec_options *options,
+                           const uint32_t *counts, const uint32_t *millicores, uint32_t peers,
+                           struct text *error);
+
+/* How many ranks the command line wants; a program that says no number gets `cores`. */
+uint64_t exec_map_ranks(const struct exec_options *options, uint32_t cores);
+
 void exec_map_release(struct exec_map *map);
 
 /* The name of a peer on the machine `host`: of several on one, "pc/0", "pc/1". To be freed. */

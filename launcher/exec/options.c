@@ -9,7 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include <cpmp.h>
+
 #include "control/rules.h"
+#include "proto/computer/computer.h"
 #include "ring/segment.h"
 #include "text/memory.h"
 #include "text/options.h"
@@ -118,6 +121,7 @@ set_peers(struct options_parse *parse, const char *value)
 {
     unsigned long peers;
 
+    options_of(parse)->peers_given = true;
     if (strchr(value, ':') != NULL)
         return weights_read(parse, value);
     if (options_number(value, EXEC_PEERS_MAX, &peers) != 0 || peers == 0)
@@ -255,6 +259,67 @@ set_hosts(struct options_parse *parse, const char *value)
 }
 
 static int
+set_pool(struct options_parse *parse, const char *value)
+{
+    if (*value == '\0')
+        return options_refuse(parse, value, "a pool has a name; none: this machine only");
+    options_of(parse)->pool = value;
+    return 0;
+}
+
+static int
+set_require(struct options_parse *parse, const char *value)
+{
+    char why[REQUIRE_WHY_BYTES];
+
+    if (require_parse(value, &options_of(parse)->require, why) == CPMP_OK)
+        return 0;
+    return options_refuse(parse, value, why);
+}
+
+/* Names between commas; may be given again. */
+static int
+set_preload(struct options_parse *parse, const char *value)
+{
+    struct exec_options *options = options_of(parse);
+
+    for (const char *at = value; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        if (length > 0) {
+            char *name = memory_new(1, length + 1);
+            memcpy(name, at, length);
+            options->preload = memory_grow(options->preload, options->preload_count + 1,
+                                           sizeof(char *));
+            options->preload[options->preload_count++] = name;
+        }
+        at += length + (at[length] == ',');
+    }
+    return 0;
+}
+
+static int
+set_wait(struct options_parse *parse, const char *value)
+{
+    unsigned long seconds;
+
+    options_of(parse)->wait_us = COMPUTER_FOREVER;
+    if (value == NULL)
+        return 0;
+    if (options_number(value, 365ul * 24 * 3600, &seconds) != 0)
+        return options_refuse(parse, value, "a time to wait is a number of seconds");
+    options_of(parse)->wait_us = (uint64_t)seconds * 1000000u;
+    return 0;
+}
+
+static int
+set_oversubscribe(struct options_parse *parse, const char *value)
+{
+    (void)value;
+    options_of(parse)->oversubscribe = true;
+    return 0;
+}
+
+static int
 set_hostfile(struct options_parse *parse, const char *value)
 {
     options_of(parse)->hostfile = value;
@@ -379,18 +444,23 @@ static const struct options_row option_table[] = {
     {"peers", "K|4:2:1", "1", NULL, set_peers,
      "an embedded pool of K peers, or with such CPU shares"},
     {"map-by", "slot|node", "slot", NULL, set_map_by, "fill peers one by one, or in turn"},
-    {"host H", "HOSTS", NULL, NULL, set_hosts, "hosts to run on (so far: localhost)"},
-    {"hostfile machinefile default-hostfile", "FILE", NULL, NULL, set_hostfile,
-     "file with such hosts"},
+    {"pool", "NAME|none", NULL, "CPMP_POOL", set_pool,
+     "run on this pool (default: the local cpmpd's, if one runs)"},
+    {"host H", "PEERS", NULL, NULL, set_hosts, "peers to run on: names, NAME:RANKS, with * and ?"},
+    {"require", "TERMS", NULL, NULL, set_require, "peers must have arch=x86_64,memory>=4G, ..."},
+    {"preload-files", "FILES", NULL, NULL, set_preload, "send these files along, too"},
+    {"wait", "[=S]", NULL, NULL, set_wait, "wait until there are free cores enough"},
+    {"oversubscribe", NULL, NULL, NULL, set_oversubscribe, "more ranks than free cores are fine"},
+    {"hostfile machinefile default-hostfile", "FILE", NULL, NULL, set_hostfile, NULL},
     {"stdin", "all|none|N", "0", NULL, set_stdin, "ranks that get standard input (default: 0)"},
     {"tag-output", NULL, NULL, NULL, set_tag_output, "begin lines with [1,RANK]<stdout>:"},
-    {"timestamp-output", NULL, NULL, NULL, set_timestamp_output, "begin lines with the time"},
+    {"timestamp-output", NULL, NULL, NULL, set_timestamp_output, NULL},
     {"output-filename", "DIR", NULL, NULL, set_output_directory,
      "copy output to DIR/1/rank.N/stdout (DIR:nocopy: move)"},
     {"events", "FILE", NULL, NULL, set_events, "write partial results to FILE as JSON lines"},
     {"json", NULL, NULL, NULL, set_json, "map, output and report as JSON lines on stdout"},
     {"display-map", NULL, NULL, NULL, set_display_map, "show which rank runs where"},
-    {"report-bindings", NULL, NULL, NULL, set_report_bindings, "show the cores ranks are bound to"},
+    {"report-bindings", NULL, NULL, NULL, set_report_bindings, NULL},
     {"encrypt", NULL, NULL, NULL, set_encrypt, "encrypt what peers send each other"},
     {"timeout", "S", "0", "MPIEXEC_TIMEOUT", set_timeout, "end the job after S seconds (exit 110)"},
     {"sandbox", "[=LIMITS]", NULL, NULL, set_sandbox, "run ranks caged, as foreign ones are"},
@@ -401,12 +471,11 @@ static const struct options_row option_table[] = {
     {"merge-stderr-to-stdout", NULL, NULL, NULL, set_merge_stderr, NULL},
     {"pernode", NULL, NULL, NULL, set_one_per_peer, NULL},
     {"bynode", NULL, NULL, NULL, set_by_node, NULL},
-    {"oversubscribe byslot allow-run-as-root q quiet bind-to-none", NULL, NULL, NULL, set_granted,
-     NULL},
+    {"byslot allow-run-as-root q quiet bind-to-none", NULL, NULL, NULL, set_granted, NULL},
     {"bind-to rank-by cpu-set cpu-list cpus-per-proc cpus-per-rank", "X", NULL, NULL, set_nothing,
      NULL},
     {"mca gmca omca pmca prtemca", "NAME VALUE", NULL, NULL, set_nothing, NULL},
-    {"am tune prefix report-pid report-uri max-restarts personality preload-files", "X", NULL, NULL,
+    {"am tune prefix report-pid report-uri max-restarts personality", "X", NULL, NULL,
      set_nothing, NULL},
     {"nooversubscribe nolocal use-hwthread-cpus hetero-nodes bind-to-core bind-to-socket "
      "display-allocation "
@@ -539,6 +608,7 @@ exec_options_parse(struct exec_options *options, int argc, char **argv, char **e
     options->output_copy = true;
     if (options_defaults(&parse) != 0)
         return -1;
+    options->peers_given = false;  /* a default isn't */
     do {  /* a ':' at the end asks for one more, which isn't there */
         taken = program_take(&parse, argc - at, argv + at);
         if (taken < 0)
@@ -556,6 +626,9 @@ exec_options_release(struct exec_options *options)
     for (size_t i = 0; i < options->programs_count; i++)
         free(options->programs[i].exports);
     free(options->programs);
+    for (size_t i = 0; i < options->preload_count; i++)
+        free(options->preload[i]);
+    free(options->preload);
     free((char *)options->output_directory);
     exec_sandbox_release(&options->sandbox);
     text_release(&options->ignored);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "exec/sandbox.h"
+#include "proto/computer/require.h"
 #include "text/text.h"
 
 #define EXEC_PEERS_MAX    64u     /* agents of an embedded pool */
@@ -43,6 +44,13 @@ struct exec_options {
     enum exec_map_by map_by;
     const char *hosts;
     const char *hostfile;
+    const char *pool;       /* NULL: not said; "none": the embedded one */
+    bool peers_given;       /* --peers: the embedded one */
+    struct require require;
+    char **preload;         /* owned, as are the names */
+    size_t preload_count;
+    uint64_t wait_us;       /* for free cores; 0: not at all */
+    bool oversubscribe;
 
     int stdin_rank;         /* or CONTROL_STDIN_ALL, CONTROL_STDIN_NONE */
     bool tag_output, timestamp_output, merge_stderr;

@@ -232,6 +232,62 @@ exec_images_check(const struct exec_image *images, const struct exec_program *pr
     return -1;
 }
 
+static bool
+name_begins(const char *variable, const char *name)
+{
+    size_t length = strcspn(variable, "=");
+
+    if (strchr(name, '*') != NULL)
+        return strncmp(variable, name, strlen(name) - 1) == 0;
+    return strlen(name) == length && strncmp(variable, name, length) == 0;
+}
+
+static bool
+variable_travels(const char *variable, const struct exec_program *program)
+{
+    static const char *const always[] = {"LANG", "LC_*", "TZ", "TERM", "OMP_*", "CPMP_*"};
+
+    if (name_begins(variable, "CPMP_STATE") || name_begins(variable, "CPMP_POOL") ||
+        name_begins(variable, "CPMP_AGENT*"))
+        return false;
+    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+        if (name_begins(variable, always[i]))
+            return true;
+    for (size_t i = 0; i < program->exports_count; i++) {
+        size_t length = strcspn(program->exports[i], "=");
+        if (strncmp(variable, program->exports[i], length) == 0 && variable[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+int
+exec_images_leave_home(struct exec_image *images, const struct exec_options *options,
+                       struct text *error)
+{
+    for (size_t i = 0; i < options->programs_count; i++) {
+        struct exec_image *image = &images[i];
+        size_t kept = 0;
+
+        if (strcmp(image->directory, images[0].directory) != 0) {
+            text_print(error, "programs of a job on a pool share one working directory; these have "
+                              "%s and %s", images[0].directory, image->directory);
+            return 1;
+        }
+        for (size_t j = 0; j < image->env_count; j++) {
+            if (variable_travels(image->env[j], &options->programs[i]))
+                image->env[kept++] = image->env[j];
+            else
+                free(image->env[j]);
+        }
+        image->env = memory_grow(image->env, kept + 2, sizeof(*image->env));
+        image->env[kept++] = memory_copy_text("PATH=/usr/local/bin:/usr/bin:/bin");
+        image->env[kept] = NULL;
+        image->env_count = kept;
+    }
+    return 0;
+}
+
 void
 exec_image_release(struct exec_image *image)
 {

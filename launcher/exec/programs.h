@@ -34,6 +34,12 @@ int exec_image_init(struct exec_image *image, const struct exec_program *program
 int exec_images_check(const struct exec_image *images, const struct exec_program *programs,
                       size_t count, struct text *error);
 
+/* For machines of other people: of the environment only what -x names, the locale and time zone,
+ * and OMP_* and CPMP_* variables go along; all programs must run in one directory, which becomes a
+ * scratch there. 0, or 1 with `error`. */
+int exec_images_leave_home(struct exec_image *images, const struct exec_options *options,
+                           struct text *error);
+
 void exec_image_release(struct exec_image *image);
 
 #endif

@@ -46,6 +46,7 @@ exec_remotes_release(struct exec_remotes *remotes)
         explicit_bzero(remote->key, sizeof(remote->key));
     }
     free(remotes->list);
+    free(remotes->state);
     memset(remotes, 0, sizeof(*remotes));
 }
 

@@ -17,6 +17,7 @@
 
 #include "exec/options.h"
 #include "link/tls.h"
+#include "proto/computer/seller.h"
 #include "text/text.h"
 
 struct exec_remote {
@@ -25,12 +26,17 @@ struct exec_remote {
     size_t addresses_count;
     char *listen;                 /* where its fabric is to listen; NULL: where we reach it */
     uint32_t millicores;
+    uint32_t distance_us;         /* round trip; SELLER_DISTANCE_UNKNOWN */
+    uint32_t ranks;               /* that it was enlisted for; 0: not said */
+    unsigned char id[SELLER_ID_BYTES];
     unsigned char key[TLS_KEY_BYTES];
 };
 
 struct exec_remotes {
     struct exec_remote *list;     /* [count]; by peer index */
     uint32_t count;
+    uint64_t job;                 /* its number; 0: none yet */
+    char *state;                  /* state directory of the daemon that formed it; NULL: none */
 };
 
 /* Adds one with `name` and room for nothing else yet. */

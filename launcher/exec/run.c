@@ -465,6 +465,8 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
     if (getrandom(&run->id, sizeof(run->id), 0) != sizeof(run->id) ||
         getrandom(run->key, sizeof(run->key), 0) != sizeof(run->key))
         abort();  /* can't be for so few bytes (getrandom(2)) */
+    if (remotes != NULL && remotes->job != 0)
+        run->id = remotes->job;
     run->view = (struct exec_view){
         .options = options,
         .map = map,
@@ -473,6 +475,7 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
         .cores = cores,
         .id = run->id,
         .remote = remotes != NULL,
+        .remotes = remotes,
     };
     run->begun_us = exec_run_now_us();
     exec_job_init(&run->job, map, options->timeout_us, run->begun_us);

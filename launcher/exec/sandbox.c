@@ -53,8 +53,8 @@ count_read(const char *text, double unit, uint32_t *count_p)
     return true;
 }
 
-static bool
-path_add(struct exec_sandbox *sandbox, const char *path)
+bool
+exec_sandbox_add_path(struct exec_sandbox *sandbox, const char *path)
 {
     char *resolved = *path == '/' ? memory_copy_text(path) : realpath(path, NULL);
 
@@ -86,7 +86,7 @@ word_set(struct exec_sandbox *sandbox, const char *key, const char *value)
     if (strcmp(key, "time") == 0)
         return count_read(value, 1, &sandbox->run_time_s);
     if (strcmp(key, "see") == 0)
-        return path_add(sandbox, value);
+        return exec_sandbox_add_path(sandbox, value);
     if (strcmp(key, "accept") != 0 || *value == '\0')
         return false;
     text_print(&sandbox->accepted, "%s%s", sandbox->accepted.used > 0 ? "," : "", value);

@@ -31,6 +31,9 @@ struct exec_sandbox {
 /* Reads "memory=512M,idle,..." (cpexec(1)). 0, or -1 with `error`. */
 int exec_sandbox_parse(struct exec_sandbox *sandbox, const char *list, struct text *error);
 
+/* One more file or directory to be seen. False: there is none. */
+bool exec_sandbox_add_path(struct exec_sandbox *sandbox, const char *path);
+
 /* What agents are told; NULL when no sandbox is wanted. The caller frees it by
  * exec_sandbox_message_free. */
 Cpmp__Sandbox *exec_sandbox_message(const struct exec_sandbox *sandbox,

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CPI_EXEC_ENROLL_H
+#define CPI_EXEC_ENROLL_H
+
+/*
+ * Forms the job's computer out of peers of the pool: speaks with this machine's daemon, hands it
+ * the files that travel, and drives proto/computer until the quota of ranks is full.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exec/map.h"
+#include "exec/options.h"
+#include "exec/programs.h"
+#include "exec/remote.h"
+#include "text/text.h"
+
+/* Whether the job is to run on a pool; then the state directory of its daemon is in `directory`.
+ * 1, 0 (on this machine alone), or -1 with `error`: a pool is asked for, and no daemon is here. */
+int exec_enroll_wanted(const struct exec_options *options, char **environment,
+                       struct text *directory, struct text *error);
+
+/* Forms the computer for `ranks` ranks. 0: `remotes` are its peers, with ranks, and its job number
+ * is chosen. Else what cpexec is to exit with: 1 with `error`, or 128 + a signal's number. */
+int exec_enroll(struct exec_remotes *remotes, const struct exec_options *options,
+                const struct exec_image *images, uint32_t ranks, const char *directory,
+                struct text *error);
+
+#endif

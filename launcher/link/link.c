@@ -100,6 +100,15 @@ end_note(struct link *link, enum link_end end, const char *format, va_list value
     text_add_string(&link->why, words);
 }
 
+/* Until a client gives up. */
+static uint64_t
+time_left_ms(const struct link *link)
+{
+    uint64_t now_ms = uv_now(link->loop);
+
+    return link->deadline_ms > now_ms ? link->deadline_ms - now_ms : 0;
+}
+
 /* The connection that a client has got is no good: its other addresses may be. */
 static void
 attempt_give_up(struct link *link)
@@ -110,6 +119,7 @@ attempt_give_up(struct link *link)
     tls_free(link->tls);
     link->tls = NULL;
     link->state = LINK_DIALING;
+    uv_timer_start(&link->timer, on_deadline, time_left_ms(link), 0);
     dial_more(link->dial, text_string(&link->why));
 }
 
@@ -327,7 +337,7 @@ static void
 on_dialed(void *arg, uv_tcp_t *tcp, const struct address *address)
 {
     struct link *link = arg;
-    uint64_t now_ms = uv_now(link->loop), left_ms;
+    uint64_t left_ms = time_left_ms(link);
 
     if (tcp == NULL) {
         /* What the last one that answered said is the better reason. */
@@ -336,7 +346,6 @@ on_dialed(void *arg, uv_tcp_t *tcp, const struct address *address)
         return;
     }
     link->address = *address;
-    left_ms = link->deadline_ms > now_ms ? link->deadline_ms - now_ms : 0;
     handshake_start(link, tcp, left_ms < link->limits->handshake_ms ? left_ms
                                                                     : link->limits->handshake_ms);
 }

@@ -163,26 +163,35 @@ a_cut_is_no_goodbye(void **state)
 
 /* --- reaching a peer --- */
 
+/* A listener that nobody serves; its address is in `at`. */
+static int
+deaf_listener(struct address *at, int backlog)
+{
+    struct address any = {.family = 4, .bytes = {127, 0, 0, 1}};
+    struct sockaddr_storage bound;
+    socklen_t bytes = address_to_sockaddr(&any, &bound);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&bound, bytes), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    bytes = sizeof(bound);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &bytes), 0);
+    assert_int_equal(address_from_sockaddr((struct sockaddr *)&bound, at), 1);
+    return fd;
+}
+
 static void
 the_first_address_that_serves_is_taken(void **state)
 {
     struct address addresses[4] = {{.family = 4, .bytes = {127, 0, 0, 1}, .port = 1}};
     struct world world;
-    struct sockaddr_storage at;
-    socklen_t bytes = sizeof(at);
-    int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int deaf;
 
     (void)state;
     world_init(&world);
     world.limits.handshake_ms = 300;
     /* One refuses, one accepts and says nothing, one is no address, the last is the peer. */
-    addresses[1] = addresses[0];
-    addresses[1].port = 0;
-    address_to_sockaddr(&addresses[1], &at);
-    assert_int_equal(bind(deaf, (struct sockaddr *)&at, sizeof(struct sockaddr_in)), 0);
-    assert_int_equal(listen(deaf, 5), 0);
-    assert_int_equal(getsockname(deaf, (struct sockaddr *)&at, &bytes), 0);
-    address_from_sockaddr((struct sockaddr *)&at, &addresses[1]);
+    deaf = deaf_listener(&addresses[1], 5);
     addresses[3] = world.address;
     world.client.link = link_connect(&world.loop, here.members[0].context, LINK_FOR_PEER,
                                      addresses, 4, here.members[1].id, &world.limits, &hooks,
@@ -190,6 +199,29 @@ the_first_address_that_serves_is_taken(void **state)
     link_pool_run(&world.loop, both_up, &world);
     assert_true(address_equal(link_address(world.client.link), &world.address));
     close(deaf);
+    world_end(&world);
+}
+
+/* One accepts and says nothing, then one does not even answer, as behind a firewall. */
+static void
+nobody_waits_longer_than_the_limit(void **state)
+{
+    struct address addresses[2];
+    struct world world;
+    int deaf = deaf_listener(&addresses[0], 5), mute = deaf_listener(&addresses[1], 0);
+    int filling = link_pool_socket(&addresses[1]);
+
+    (void)state;
+    world_init(&world);
+    world.limits.handshake_ms = 100;
+    world.limits.connect_ms = 600;
+    world.client.link = link_connect(&world.loop, here.members[0].context, LINK_FOR_PEER,
+                                     addresses, 2, NULL, &world.limits, &hooks, &world.client);
+    link_pool_run(&world.loop, client_closed, &world);
+    assert_true(world.client.how == LINK_END_UNREACHABLE || world.client.how == LINK_END_SLOW);
+    close(filling);
+    close(deaf);
+    close(mute);
     world_end(&world);
 }
 
@@ -340,6 +372,7 @@ main(void)
         cmocka_unit_test(who_is_silent_is_given_up),
         cmocka_unit_test(a_cut_is_no_goodbye),
         cmocka_unit_test(the_first_address_that_serves_is_taken),
+        cmocka_unit_test(nobody_waits_longer_than_the_limit),
         cmocka_unit_test(an_unreachable_peer_is_told_with_its_address),
         cmocka_unit_test(another_peer_at_the_address_is_not_taken),
         cmocka_unit_test(ipv6_serves_as_well),

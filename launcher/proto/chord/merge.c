@@ -199,18 +199,20 @@ chord_merge_adopted(struct chord *chord, const struct chord_peer *old_head)
     meet_send(chord, chord->successors[0].contact, old_head, 0);
 }
 
-/* One of the remembered, or NULL. */
+/* One of the remembered, each as likely, or NULL. Who is in our list is asked all the time. */
 static const struct chord_peer *
 random_old(struct chord *chord)
 {
-    size_t from = chord_random_below(chord, CHORD_OLD_MAX);
+    const struct chord_peer *found = NULL;
+    uint64_t seen = 0;
 
     for (size_t i = 0; i < CHORD_OLD_MAX; i++) {
-        const struct chord_peer *peer = &chord->old[(from + i) % CHORD_OLD_MAX];
-        if (chord_has(peer) && !chord_suspect_is_sure(chord, peer->contact))
-            return peer;
+        const struct chord_peer *peer = &chord->old[i];
+        if (chord_has(peer) && !chord_suspect_is_sure(chord, peer->contact) &&
+            !is_successor(chord, peer->contact) && chord_random_below(chord, ++seen) == 0)
+            found = peer;
     }
-    return NULL;
+    return found;
 }
 
 /* Who is alone has lost its ring, most likely, and looks for it more often. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTLE_LOOK_US 20000u
+
 struct world_letter {
     uint64_t at_us;
     uint64_t number;
@@ -151,6 +153,8 @@ world_event(struct world *world, uint32_t peer, struct chord_event event)
     event.now_us = world->now_us;
     chord_step(who->chord, &event, &world->out);
     chord_check(who->chord);
+    if (world->out.changed & CHORD_CHANGED_STATUS)
+        who->member_us = world->now_us;
     for (size_t i = 0; i < world->out.send_count; i++)
         world_post(world, peer, &world->out.sends[i]);
     for (size_t i = 0; i < world->out.result_count && world->on_result; i++)
@@ -258,18 +262,20 @@ world_settle(struct world *world, uint64_t limit_us)
 {
     uint64_t until_us = world->now_us + limit_us;
 
-    while (!world_is_ideal(world))
-        for (int i = 0; i < 20; i++)
+    while (!world_is_ideal(world)) {
+        uint64_t from_us = world->now_us;
+        while (world->now_us < from_us + SETTLE_LOOK_US)
             if (!world_advance(world, until_us))
                 return world_is_ideal(world);
+    }
     return true;
 }
 
 /* --- looking at all of it --- */
 
-/* The nearest running peer of the same group at or after `id`; `strictly`: after. */
+/* The nearest running peer of the same group after `id`. */
 static uint32_t
-world_next(const struct world *world, uint32_t group, const struct chord_id *id, bool strictly)
+world_next(const struct world *world, uint32_t group, const struct chord_id *id)
 {
     uint32_t best = WORLD_PEERS_MAX;
 
@@ -277,7 +283,7 @@ world_next(const struct world *world, uint32_t group, const struct chord_id *id,
         const struct world_peer *peer = &world->peers[i];
         if (peer->chord == NULL || peer->group != group ||
             chord_status(peer->chord) == CHORD_GONE ||
-            (strictly && chord_id_equal(id, &peer->id)))
+            chord_id_equal(id, &peer->id))
             continue;
         if (best == WORLD_PEERS_MAX || chord_id_nearer(id, &peer->id, &world->peers[best].id))
             best = i;
@@ -286,9 +292,20 @@ world_next(const struct world *world, uint32_t group, const struct chord_id *id,
 }
 
 uint32_t
-world_owner(const struct world *world, uint32_t peer, const struct chord_id *key)
+world_owner(const struct world *world, uint32_t peer, const struct chord_id *key,
+            uint64_t since_us)
 {
-    return world_next(world, world->peers[peer].group, key, false);
+    uint32_t best = WORLD_PEERS_MAX;
+
+    for (uint32_t i = 0; i < world->count; i++) {
+        const struct world_peer *other = &world->peers[i];
+        if (other->chord && other->group == world->peers[peer].group &&
+            chord_status(other->chord) == CHORD_MEMBER &&
+            other->member_us + since_us <= world->now_us &&
+            (best == WORLD_PEERS_MAX || chord_id_nearer(key, &other->id, &world->peers[best].id)))
+            best = i;
+    }
+    return best;
 }
 
 static bool
@@ -304,7 +321,7 @@ peer_is_ideal(const struct world *world, uint32_t index)
         return false;
     successors = chord_successors(peer->chord, &count);
     for (i = 0; i < world->params.successors; i++) {
-        at = world_next(world, peer->group, &world->peers[at].id, true);
+        at = world_next(world, peer->group, &world->peers[at].id);
         if (at == WORLD_PEERS_MAX || at == index)
             break;
         if (i >= count || successors[i].contact != at)
@@ -315,7 +332,7 @@ peer_is_ideal(const struct world *world, uint32_t index)
     if (count == 0)
         return predecessor == NULL;
     return predecessor &&
-           world_next(world, peer->group, &predecessor->id, true) == index &&
+           world_next(world, peer->group, &predecessor->id) == index &&
            world->peers[predecessor->contact].chord &&
            world->peers[predecessor->contact].group == peer->group;
 }

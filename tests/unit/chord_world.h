@@ -20,6 +20,7 @@ struct world_peer {
     struct chord_id id;
     uint32_t group;        /* messages pass between peers of one group only */
     uint32_t starts;
+    uint64_t member_us;    /* since when it is a member */
 };
 
 struct world_letter;
@@ -74,8 +75,10 @@ bool world_settle(struct world *world, uint64_t limit_us);
 
 bool world_is_ideal(const struct world *world);
 
-/* Who should own `key`, seen from the group of `peer`. */
-uint32_t world_owner(const struct world *world, uint32_t peer, const struct chord_id *key);
+/* Who should own `key`, seen from the group of `peer`: of those that are members, and have been for
+ * `since_us`. */
+uint32_t world_owner(const struct world *world, uint32_t peer, const struct chord_id *key,
+                     uint64_t since_us);
 
 /* Zave's invariant over the members: each has a live successor, there is one ring, it goes round
  * once, and everyone reaches it. NULL, or what is broken. Groups are ignored. */

@@ -40,7 +40,7 @@ on_result(struct world *world, uint32_t peer, const struct chord_result *result)
 
     story->answered++;
     if (result->why == CHORD_FOUND &&
-        result->owner.contact == world_owner(world, peer, &result->key))
+        result->owner.contact == world_owner(world, peer, &result->key, 0))
         story->right++;
 }
 

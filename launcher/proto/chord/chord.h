@@ -38,8 +38,8 @@ enum chord_event_kind {
     CHORD_EVENT_TIME,      /* chord_deadline_us has come (early is harmless) */
     CHORD_EVENT_MESSAGE,   /* message */
     CHORD_EVENT_FAILED,    /* contact: cannot be reached, the link or the detector is sure of it */
-    CHORD_EVENT_ALIVE,     /* contact: can be reached, again. After a failure say MET too: who it was
-                              may be forgotten here by now */
+    CHORD_EVENT_ALIVE,     /* contact: can be reached, again. After a failure say MET as well: who
+                              it was may be forgotten by now */
     CHORD_EVENT_DISTANCE,  /* contact, rtt_us: measured by the driver */
     CHORD_EVENT_JOIN,      /* known, known_count, alone_us; no known peer: a ring of its own. While
                               joining: further peers to try */

@@ -3,7 +3,6 @@
 #include "proto/chord/chord.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "proto/chord/parts.h"
 #include "proto/chord/state.h"
@@ -180,8 +179,10 @@ chord_place(struct chord *chord, uint64_t now_us, const struct chord_peer *prede
     chord->now_us = now_us;
     chord->status = CHORD_MEMBER;
     chord->predecessor = *predecessor;
-    memcpy(chord->successors, successors, successor_count * sizeof(*successors));
-    memcpy(chord->fingers, fingers, finger_count * sizeof(*fingers));
+    for (size_t i = 0; i < successor_count; i++)
+        chord->successors[i] = successors[i];
+    for (size_t i = 0; i < finger_count; i++)
+        chord->fingers[i] = fingers[i];
     chord->successor_count = (uint32_t)successor_count;
     chord->finger_count = (uint32_t)finger_count;
     chord->work.left = (uint32_t)params->fingers_per_tick;

@@ -198,6 +198,8 @@ chord_ring_resend(struct chord *chord)
         kind = CHORD_PING;
     else if (query->ask == CHORD_ASK_JOIN_PLACE)
         kind = CHORD_LOOKUP;
+    if (kind == CHORD_LOOKUP)
+        query->token = chord_random(chord);  /* a second copy would not be passed on */
     message = chord_send(chord, query->peer.contact, kind, query->token);
     if (kind == CHORD_LOOKUP) {
         message->key = chord->self.id;
@@ -387,10 +389,12 @@ successor_answered(struct chord *chord, const struct chord_message *reply)
     }
     chord_ring_adopt(chord, &reply->from, reply->peers, reply->peer_count);
     if (subject && ring_would_lead(chord, &reply->subject) &&
-        reply->subject.contact != chord->self.contact &&
-        !chord_suspect_is_sure(chord, reply->subject.contact)) {
+        reply->subject.contact != chord->self.contact) {
         chord->query.about = nobody;
         chord_ring_ask(chord, CHORD_ASK_CANDIDATE, &reply->subject);
+        /* It may be back, though it failed or left: the successor has heard from it. */
+        if (chord_suspects(chord, reply->subject.contact))
+            chord->query.attempts = 0;
     } else {
         stabilize_end(chord);
     }
@@ -478,13 +482,21 @@ state_handle(struct chord *chord, const struct chord_message *message)
     }
 }
 
+/* Of two that would be predecessor the nearer one is looked at; the other has a better successor
+ * than us, and finds it when it stabilizes. */
 static void
 rectifier_offer(struct chord *chord, const struct chord_peer *peer)
 {
-    if (chord_has(&chord->rectifier) &&
-        !chord_id_between(&chord->rectifier.id, &peer->id, &chord->self.id))
+    struct chord_peer loser = chord->rectifier;
+
+    if (loser.contact == peer->contact)
         return;
-    chord->rectifier = *peer;
+    if (!chord_has(&loser) || chord_id_between(&loser.id, &peer->id, &chord->self.id))
+        chord->rectifier = *peer;
+    else
+        loser = *peer;
+    if (chord_has(&loser))
+        chord_send(chord, loser.contact, CHORD_NUDGE, 0);
 }
 
 static void
@@ -515,8 +527,11 @@ chord_ring_heard(struct chord *chord, const struct chord_peer *peer)
 static void
 pong_handle(struct chord *chord, const struct chord_message *message)
 {
-    if (query_is_answered_by(chord, message) && chord->query.ask == CHORD_ASK_PREDECESSOR)
-        chord_ring_query_over(chord);
+    if (!query_is_answered_by(chord, message) || chord->query.ask != CHORD_ASK_PREDECESSOR)
+        return;
+    /* Who took itself for our predecessor does not know the true one yet: it shall ask us. */
+    chord_send(chord, chord->query.about.contact, CHORD_NUDGE, 0);
+    chord_ring_query_over(chord);
 }
 
 static void
@@ -664,12 +679,12 @@ candidate_start(struct chord *chord)
     chord_ring_ask(chord, CHORD_ASK_CANDIDATE, &peer);
 }
 
-static void
-nudge_send(struct chord *chord)
+/* With nobody to tell yet, it waits for who comes. */
+static bool
+nudge_is_due(const struct chord *chord)
 {
-    chord->nudge_us = 0;
-    if (chord_has(&chord->predecessor))
-        chord_send(chord, chord->predecessor.contact, CHORD_NUDGE, 0);
+    return chord->nudge_us && chord->nudge_us <= chord->now_us &&
+           chord_has(&chord->predecessor);
 }
 
 void
@@ -689,8 +704,10 @@ chord_ring_timers(struct chord *chord)
     if (chord->query.ask == CHORD_ASK_NOTHING && chord_has(&chord->candidate) &&
         chord_has_room(chord))
         candidate_start(chord);
-    if (chord->nudge_us && chord->nudge_us <= chord->now_us && chord_has_room(chord))
-        nudge_send(chord);
+    if (nudge_is_due(chord) && chord_has_room(chord)) {
+        chord->nudge_us = 0;
+        chord_send(chord, chord->predecessor.contact, CHORD_NUDGE, 0);
+    }
 }
 
 uint64_t
@@ -707,5 +724,7 @@ chord_ring_deadline_us(const struct chord *chord)
         if (chord_has(&chord->rectifier) || chord_has(&chord->candidate))
             due_us = chord->now_us;
     }
-    return chord->nudge_us && chord->nudge_us < due_us ? chord->nudge_us : due_us;
+    if (chord->nudge_us && chord->nudge_us < due_us && chord_has(&chord->predecessor))
+        due_us = chord->nudge_us;
+    return due_us;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "proto/chord/parts.h"
 
 /*
@@ -119,11 +120,13 @@ route_next(const struct chord *chord, struct chord_forward *way)
 
 /* --- the end of a lookup --- */
 
+/* An answer to any attempt is welcome. */
 static struct chord_lookup *
 lookup_find(struct chord *chord, uint64_t token)
 {
     for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
-        if (chord->lookups[i].purpose != CHORD_FOR_NOTHING && chord->lookups[i].token == token)
+        if (chord->lookups[i].purpose != CHORD_FOR_NOTHING &&
+            token - chord->lookups[i].token <= chord->lookups[i].repeats)
             return &chord->lookups[i];
     return NULL;
 }
@@ -261,6 +264,22 @@ forward_again(struct chord *chord, struct chord_forward *slot)
         route_go(chord, &way);
 }
 
+/* Each attempt of a lookup has a token of its own, so a second copy comes of a doubled message or
+ * of a hop that missed our TAKEN. Were it passed on, copies would multiply from hop to hop. */
+static bool
+seen_before(struct chord *chord, const struct chord_message *message)
+{
+    uint64_t name = message->token ^ (uint64_t)message->origin.contact << 32;
+    uint32_t hash = (uint32_t)cpi_hash_mix(name);
+
+    for (size_t i = 0; i < CHORD_SEEN_MAX; i++)
+        if (chord->seen[i] == hash)
+            return true;
+    chord->seen[chord->seen_at] = hash;
+    chord->seen_at = (chord->seen_at + 1) % CHORD_SEEN_MAX;
+    return false;
+}
+
 static void
 lookup_handle(struct chord *chord, const struct chord_message *message)
 {
@@ -278,7 +297,8 @@ lookup_handle(struct chord *chord, const struct chord_message *message)
         return;
     }
     chord_send(chord, message->from.contact, CHORD_TAKEN, message->hop_token);
-    route_go(chord, &way);
+    if (!seen_before(chord, message))
+        route_go(chord, &way);
 }
 
 static void
@@ -339,7 +359,7 @@ lookup_go(struct chord *chord, struct chord_lookup *lookup, uint32_t via)
     struct chord_forward way = {
         .key = lookup->key,
         .origin = chord->self,
-        .token = lookup->token,
+        .token = lookup->token + lookup->repeats,
     };
 
     lookup->deadline_us = chord->now_us + chord->params->lookup_us;
@@ -361,7 +381,7 @@ chord_route_start(struct chord *chord, enum chord_purpose purpose, uint64_t user
         return false;
     chord->lookups[i] = (struct chord_lookup){
         .purpose = purpose,
-        .attempts = via == CHORD_NO_CONTACT ? (uint32_t)chord->params->lookup_attempts - 1 : 0,
+        .attempts = via == CHORD_NO_CONTACT ? (uint16_t)(chord->params->lookup_attempts - 1) : 0,
         .user_token = user_token,
         .token = chord_random(chord),
         .key = *key,
@@ -391,6 +411,7 @@ lookup_timed_out(struct chord *chord, struct chord_lookup *lookup)
 
     if (lookup->attempts > 0 && member) {
         lookup->attempts--;
+        lookup->repeats++;
         lookup_go(chord, lookup, CHORD_NO_CONTACT);
         return;
     }

@@ -20,6 +20,7 @@
 #define CHORD_LOOKUPS_MAX  8u
 #define CHORD_FORWARDS_MAX 6u   /* hops that are watched; further ones go on unwatched */
 #define CHORD_TRIED_MAX    3u
+#define CHORD_SEEN_MAX     16u  /* lookups that are not passed on a second time */
 #define CHORD_DELAYED_MAX  4u
 #define CHORD_OLD_MAX      20u  /* remembered, to find other rings through: */
 #define CHORD_LOST_MAX     12u  /* the first are those that were dropped or met; then a sample */
@@ -69,9 +70,10 @@ enum chord_purpose {
 
 struct chord_lookup {
     enum chord_purpose purpose;
-    uint32_t attempts;       /* left after this one */
+    uint16_t attempts;       /* left after this one */
+    uint16_t repeats;        /* made after the first */
     uint64_t user_token;
-    uint64_t token;
+    uint64_t token;          /* of the first attempt; each further one adds 1 */
     uint64_t deadline_us;
     struct chord_id key;
 };
@@ -143,6 +145,8 @@ struct chord {
     struct chord_suspect suspects[CHORD_SUSPECTS_MAX];
     struct chord_lookup lookups[CHORD_LOOKUPS_MAX];
     struct chord_forward forwards[CHORD_FORWARDS_MAX];
+    uint32_t seen_at;
+    uint32_t seen[CHORD_SEEN_MAX]; /* hashes of the last lookups that came by */
     struct chord_work work;
     struct chord_search *searches; /* a list, each on the heap */
     struct chord_peer successors[CHORD_SUCCESSORS_MAX];

@@ -146,8 +146,6 @@ contacts_clear(struct chord *chord)
         chord->old[i].contact = CHORD_NO_CONTACT;
     for (size_t i = 0; i < CHORD_SUSPECTS_MAX; i++)
         chord->suspects[i].contact = CHORD_NO_CONTACT;
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        chord->forwards[i].next = CHORD_NO_CONTACT;
 }
 
 struct chord *
@@ -171,8 +169,10 @@ chord_new(const struct chord_params *params, const struct chord_id *self, uint32
 void
 chord_free(struct chord *chord)
 {
-    if (chord)
+    if (chord) {
         chord_search_free_all(chord);
+        chord_route_free_all(chord);
+    }
     free(chord);
 }
 

@@ -55,7 +55,8 @@ chord_is_busy(const struct chord *chord)
 size_t
 chord_bytes(const struct chord *chord)
 {
-    return sizeof(*chord) + chord_search_bytes(chord);
+    return sizeof(*chord) + chord->forward_count * sizeof(struct chord_forward) +
+           chord_search_bytes(chord);
 }
 
 static void
@@ -71,10 +72,7 @@ each_under_way(const struct chord *chord, void (*each)(void *, uint32_t), void *
 {
     for (uint32_t i = 0; i < chord->delayed_count; i++)
         each(arg, chord->delayed[i].contact);
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++) {
-        const struct chord_forward *way = &chord->forwards[i];
-        if (way->next == CHORD_NO_CONTACT)
-            continue;
+    for (const struct chord_forward *way = chord->forwards; way; way = way->link) {
         each(arg, way->next);
         each_of(&way->origin, 1, each, arg);
         for (uint32_t k = 0; k < way->tried_count; k++)

@@ -52,6 +52,7 @@ bool chord_route_start(struct chord *chord, enum chord_purpose purpose, uint64_t
 
 void chord_route_introduce(struct chord *chord, const struct chord_peer *peer);
 void chord_route_end_all(struct chord *chord);
+void chord_route_free_all(struct chord *chord);
 bool chord_route_owns_surely(const struct chord *chord, const struct chord_id *key);
 
 /* --- finger.c --- */

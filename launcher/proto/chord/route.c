@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "proto/chord/state.h"
 
-#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -198,14 +198,43 @@ route_answer(struct chord *chord, const struct chord_forward *way)
 
 /* --- on its way --- */
 
-/* A free slot, or NULL. */
-static struct chord_forward *
-forward_slot(struct chord *chord)
+/* Watches `way` until its next hop has taken it. Without room, or memory, it goes on unwatched: if
+ * it is lost, the asker sends it again. */
+static void
+forward_watch(struct chord *chord, const struct chord_forward *way, uint32_t flags)
 {
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        if (chord->forwards[i].next == CHORD_NO_CONTACT)
-            return &chord->forwards[i];
-    return NULL;
+    struct chord_forward *watched;
+
+    if (chord->forward_count == CHORD_FORWARDS_MAX)
+        return;
+    watched = malloc(sizeof(*watched));
+    if (watched == NULL)
+        return;
+    *watched = *way;
+    watched->flags = flags;
+    watched->link = chord->forwards;
+    chord->forwards = watched;
+    chord->forward_count++;
+}
+
+/* Takes it out of the list and returns it. */
+static struct chord_forward
+forward_take(struct chord *chord, struct chord_forward **link_p)
+{
+    struct chord_forward *watched = *link_p;
+    struct chord_forward way = *watched;
+
+    *link_p = watched->link;
+    free(watched);
+    chord->forward_count--;
+    return way;
+}
+
+void
+chord_route_free_all(struct chord *chord)
+{
+    while (chord->forwards)
+        forward_take(chord, &chord->forwards);
 }
 
 static void
@@ -224,15 +253,13 @@ forward_send(struct chord *chord, struct chord_forward *way, uint32_t contact)
     message->hops = way->hops + 1;
 }
 
-/* Takes `way` one hop on; it may live in a slot (again) or be a new one. */
+/* Takes `way` one hop on. */
 static void
 route_go(struct chord *chord, struct chord_forward *way)
 {
     const struct chord_peer *next;
-    struct chord_forward *slot;
-    uint32_t flags = way->flags;
+    uint32_t flags = way->flags;  /* as it came: another next hop may not be the owner */
 
-    way->next = CHORD_NO_CONTACT;
     if (route_ends_here(chord, way)) {
         route_answer(chord, way);
         return;
@@ -241,22 +268,18 @@ route_go(struct chord *chord, struct chord_forward *way)
     if (next == NO_ROUTE)
         return;
     forward_send(chord, way, next->contact);
-    slot = forward_slot(chord);
-    if (slot) {
-        *slot = *way;
-        slot->flags = flags;  /* as it came: another next hop may not be the owner */
-    }
+    forward_watch(chord, way, flags);
 }
 
-/* The next hop has not taken it. */
+/* The next hop has not taken it; nor will it what else was sent there. */
 static void
-forward_again(struct chord *chord, struct chord_forward *slot)
+forward_again(struct chord *chord, struct chord_forward **link_p)
 {
-    struct chord_forward way = *slot;
+    struct chord_forward way = forward_take(chord, link_p);
 
-    slot->next = CHORD_NO_CONTACT;
     chord_suspect_add(chord, way.next, false);
     chord_finger_failed(chord, way.next);
+    chord_route_failed(chord, way.next);
     if (way.tried_count == CHORD_TRIED_MAX)
         return;
     way.tried[way.tried_count++] = way.next;
@@ -304,14 +327,15 @@ lookup_handle(struct chord *chord, const struct chord_message *message)
 static void
 hop_answered(struct chord *chord, const struct chord_message *message)
 {
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++) {
-        struct chord_forward *slot = &chord->forwards[i];
-        if (slot->next != message->from.contact || slot->hop_token != message->token)
+    for (struct chord_forward **link_p = &chord->forwards; *link_p; link_p = &(*link_p)->link) {
+        struct chord_forward *way = *link_p;
+        if (way->next != message->from.contact || way->hop_token != message->token)
             continue;
         if (message->kind == CHORD_TAKEN)
-            slot->next = CHORD_NO_CONTACT;
+            forward_take(chord, link_p);
         else
-            slot->deadline_us = chord->now_us;
+            way->deadline_us = chord->now_us;
+        return;
     }
 }
 
@@ -346,9 +370,9 @@ chord_route_message(struct chord *chord, const struct chord_message *message)
 void
 chord_route_failed(struct chord *chord, uint32_t contact)
 {
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        if (chord->forwards[i].next == contact)
-            chord->forwards[i].deadline_us = chord->now_us;
+    for (struct chord_forward *way = chord->forwards; way; way = way->link)
+        if (way->next == contact)
+            way->deadline_us = chord->now_us;
 }
 
 /* --- lookups of our own --- */
@@ -429,17 +453,20 @@ chord_route_end_all(struct chord *chord)
 {
     for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
         chord->lookups[i].deadline_us = chord->now_us;
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        chord->forwards[i].next = CHORD_NO_CONTACT;
+    chord_route_free_all(chord);
 }
 
 void
 chord_route_timers(struct chord *chord)
 {
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        if (chord->forwards[i].next != CHORD_NO_CONTACT &&
-            chord->forwards[i].deadline_us <= chord->now_us && chord_has_room(chord))
-            forward_again(chord, &chord->forwards[i]);
+    struct chord_forward **link_p = &chord->forwards;
+
+    while (*link_p && chord_has_room(chord)) {
+        if ((*link_p)->deadline_us <= chord->now_us)
+            forward_again(chord, link_p);
+        else
+            link_p = &(*link_p)->link;
+    }
     for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
         if (chord->lookups[i].purpose != CHORD_FOR_NOTHING &&
             chord->lookups[i].deadline_us <= chord->now_us && chord_has_room(chord))
@@ -451,10 +478,9 @@ chord_route_deadline_us(const struct chord *chord)
 {
     uint64_t due_us = CHORD_NEVER;
 
-    for (size_t i = 0; i < CHORD_FORWARDS_MAX; i++)
-        if (chord->forwards[i].next != CHORD_NO_CONTACT &&
-            chord->forwards[i].deadline_us < due_us)
-            due_us = chord->forwards[i].deadline_us;
+    for (const struct chord_forward *way = chord->forwards; way; way = way->link)
+        if (way->deadline_us < due_us)
+            due_us = way->deadline_us;
     for (size_t i = 0; i < CHORD_LOOKUPS_MAX; i++)
         if (chord->lookups[i].purpose != CHORD_FOR_NOTHING &&
             chord->lookups[i].deadline_us < due_us)

@@ -42,6 +42,7 @@ struct chord_search {
     struct chord_search *next;
     uint64_t user_token;
     uint64_t give_up_us;
+    uint64_t again_us;           /* when to walk anew, since nothing was confirmed; 0: not */
     struct chord_id key;
     uint32_t path_count;
     uint32_t asked_count;
@@ -280,7 +281,7 @@ search_confirm(struct chord *chord, struct chord_search *search)
     while (search->claim_count && search->attempts == 0)
         claim_drop(chord, search);
     if (search->claim_count == 0) {
-        search_end(search, CHORD_TIMED_OUT);
+        search->again_us = chord->now_us + chord->params->hop_us;
     } else if (owner->contact == chord->self.contact) {
         search_give(chord, search, chord->successors, chord->successor_count);
     } else {
@@ -378,6 +379,22 @@ search_deal(struct chord *chord, struct chord_search *search)
                        &known.peers[i]);
 }
 
+/* All paths from the beginning. */
+static void
+search_walk(struct chord *chord, struct chord_search *search)
+{
+    memset(search->paths, 0, sizeof(search->paths));
+    search->attempts = (uint32_t)chord->params->attempts;
+    search->again_us = 0;
+    search->confirming = false;
+    search->asked_count = 0;
+    search->claim_count = 0;
+    search_deal(chord, search);
+    for (uint32_t i = 0; i < search->path_count; i++)
+        path_go(chord, search, &search->paths[i]);
+    search_go(chord, search);
+}
+
 void
 chord_search_start(struct chord *chord, uint64_t user_token, const struct chord_id *key)
 {
@@ -396,13 +413,9 @@ chord_search_start(struct chord *chord, uint64_t user_token, const struct chord_
     search->key = *key;
     search->give_up_us = chord->now_us + chord->params->lookup_us * chord->params->lookup_attempts;
     search->path_count = (uint32_t)chord->params->paths;
-    search->attempts = (uint32_t)chord->params->attempts;
     search->next = chord->searches;
     chord->searches = search;
-    search_deal(chord, search);
-    for (uint32_t i = 0; i < search->path_count; i++)
-        path_go(chord, search, &search->paths[i]);
-    search_go(chord, search);
+    search_walk(chord, search);
 }
 
 /* --- time --- */
@@ -412,6 +425,8 @@ search_timers(struct chord *chord, struct chord_search *search)
 {
     if (search->give_up_us <= chord->now_us)
         search_end(search, chord->status == CHORD_MEMBER ? CHORD_TIMED_OUT : CHORD_NO_RING);
+    else if (search->again_us && search->again_us <= chord->now_us && chord_has_room(chord))
+        search_walk(chord, search);
     for (uint32_t i = 0; i < search->path_count && !search->over; i++) {
         struct search_path *path = &search->paths[i];
         if (!chord_has(&path->asked) || path->deadline_us > chord->now_us ||
@@ -465,6 +480,8 @@ chord_search_deadline_us(const struct chord *chord)
             return chord->now_us;
         if (search->give_up_us < due_us)
             due_us = search->give_up_us;
+        if (search->again_us && search->again_us < due_us)
+            due_us = search->again_us;
         for (uint32_t i = 0; i < search->path_count; i++)
             if (chord_has(&search->paths[i].asked) && search->paths[i].deadline_us < due_us)
                 due_us = search->paths[i].deadline_us;

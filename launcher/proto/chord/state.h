@@ -18,13 +18,13 @@
 #define CHORD_ROOM         9u
 #define CHORD_FINGERS_MAX  24u  /* levels beyond the successor list: enough for 2^24 peers */
 #define CHORD_LOOKUPS_MAX  8u
-#define CHORD_FORWARDS_MAX 6u   /* hops that are watched; further ones go on unwatched */
-#define CHORD_TRIED_MAX    3u
+#define CHORD_FORWARDS_MAX 64u  /* hops that are watched; further ones go on unwatched */
+#define CHORD_TRIED_MAX    12u  /* next hops; when half of all died at once, 1 in 4000 has more */
 #define CHORD_SEEN_MAX     16u  /* lookups that are not passed on a second time */
 #define CHORD_DELAYED_MAX  4u
 #define CHORD_OLD_MAX      20u  /* remembered, to find other rings through: */
 #define CHORD_LOST_MAX     12u  /* the first are those that were dropped or met; then a sample */
-#define CHORD_SUSPECTS_MAX 8u
+#define CHORD_SUSPECTS_MAX 16u
 
 enum chord_ask {
     CHORD_ASK_NOTHING,
@@ -78,8 +78,9 @@ struct chord_lookup {
     struct chord_id key;
 };
 
-/* A lookup on its way over this peer. */
+/* A lookup on its way over this peer, until the next hop has taken it. */
 struct chord_forward {
+    struct chord_forward *link;
     struct chord_id key;
     struct chord_peer origin;
     uint64_t token;
@@ -87,7 +88,7 @@ struct chord_forward {
     uint32_t hops;           /* until here */
     uint32_t tried_count;
     uint32_t tried[CHORD_TRIED_MAX];
-    uint32_t next;           /* CHORD_NO_CONTACT: slot is free */
+    uint32_t next;           /* the contact that is to take it */
     uint64_t hop_token;
     uint64_t deadline_us;
 };
@@ -144,7 +145,8 @@ struct chord {
     struct chord_peer old[CHORD_OLD_MAX];
     struct chord_suspect suspects[CHORD_SUSPECTS_MAX];
     struct chord_lookup lookups[CHORD_LOOKUPS_MAX];
-    struct chord_forward forwards[CHORD_FORWARDS_MAX];
+    struct chord_forward *forwards; /* a list, each on the heap */
+    uint32_t forward_count;
     uint32_t seen_at;
     uint32_t seen[CHORD_SEEN_MAX]; /* hashes of the last lookups that came by */
     struct chord_work work;

@@ -512,6 +512,82 @@ contacts_that_are_held_are_told(void **state)
     chord_free(story.chord);
 }
 
+/* Anybody of the pool may say anything: `honestly` the driver's contacts go with the ids. */
+static void
+garbage_peer(struct world *world, struct chord_peer *peer, bool honestly)
+{
+    uint8_t number = (uint8_t)world_random(world, 256);
+
+    *peer = peer_of(number);
+    if (!honestly && world_random(world, 4) == 0)
+        peer->contact = world_random(world, 4) ? 100 : CHORD_NO_CONTACT;
+}
+
+static void
+garbage_fill(struct world *world, const struct story *story, struct chord_message *message,
+             bool honestly)
+{
+    memset(message, 0, sizeof(*message));
+    message->kind = (enum chord_kind)(1 + world_random(world, CHORD_KIND_END - 1));
+    message->flags = (uint32_t)world_random(world, CHORD_FLAGS_ALL + 1);
+    garbage_peer(world, &message->from, honestly);
+    garbage_peer(world, &message->origin, honestly);
+    garbage_peer(world, &message->subject, honestly);
+    message->key = world_id((uint8_t)world_random(world, 256));
+    message->hops = (uint32_t)world_random(world, CHORD_HOPS_MAX + 1);
+    message->peer_count = (uint32_t)world_random(world, CHORD_PEERS_MAX + 1);
+    for (uint32_t i = 0; i < message->peer_count; i++)
+        garbage_peer(world, &message->peers[i], honestly);
+    /* Mostly an answer to what was asked last, else it would be thrown away. */
+    if (story->out.send_count && world_random(world, 4)) {
+        const struct chord_send *send =
+            &story->out.sends[world_random(world, story->out.send_count)];
+        message->from = (struct chord_peer){world_id((uint8_t)send->contact), send->contact};
+        message->token = world_random(world, 2) ? send->message.token : send->message.hop_token;
+    }
+}
+
+static void
+garbage_step(struct world *world, struct story *story, bool honestly)
+{
+    struct chord_message message;
+    struct chord_event event = {.message = &message, .token = 1, .alone_us = SECOND};
+    struct chord_peer known = peer_of(7);
+    uint64_t due_us = chord_deadline_us(story->chord);
+
+    garbage_fill(world, story, &message, honestly);
+    event.kind = world_random(world, 4) ? CHORD_EVENT_MESSAGE
+                                        : (enum chord_event_kind)world_random(world, 9);
+    event.contact = (uint32_t)world_random(world, 256);
+    event.key = message.key;
+    event.peer = message.origin;
+    event.mode = (enum chord_mode)world_random(world, 2);
+    event.known = &known;
+    event.known_count = world_random(world, 2);
+    if (event.kind == CHORD_EVENT_LEAVE && world_random(world, 8))
+        event.kind = CHORD_EVENT_TIME;
+    if (world_random(world, 3) == 0 && due_us != CHORD_NEVER && due_us > story->now_us)
+        story->now_us = due_us;
+    step(story, event);
+}
+
+static void
+whatever_others_say_breaks_nothing(void **state)
+{
+    struct story story;
+    struct world world;
+
+    (void)state;
+    world_init(&world, 6);
+    for (int round = 0; round < 40; round++) {
+        story_in_ring(&story);
+        for (int i = 0; i < 5000; i++)
+            garbage_step(&world, &story, round % 2);
+        chord_free(story.chord);
+    }
+    world_release(&world);
+}
+
 int
 main(void)
 {
@@ -536,6 +612,7 @@ main(void)
         cmocka_unit_test(two_rings_that_meet_become_one),
         cmocka_unit_test(two_halves_of_a_cut_ring_find_each_other),
         cmocka_unit_test(contacts_that_are_held_are_told),
+        cmocka_unit_test(whatever_others_say_breaks_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ list_append(struct ring_list *list, const struct chord_peer *peer)
         return false;
     if (!chord_has(peer))
         return true;
-    if (chord_id_equal(&peer->id, self) ||
+    if (chord_id_equal(&peer->id, self) || peer->contact == list->chord->self.contact ||
         (list->count && !chord_id_nearer(self, &list->peers[list->count - 1].id, &peer->id))) {
         list->round = true;
         return false;

@@ -102,7 +102,7 @@ route_next(const struct chord *chord, struct chord_forward *way)
 {
     const struct chord_peer *next;
 
-    if (way->flags & CHORD_FLAG_FINAL)
+    if (way->flags & CHORD_FLAG_FINAL && chord_has(&chord->predecessor))
         return &chord->predecessor;
     if (!(way->flags & CHORD_FLAG_PREDECESSOR)) {
         next = route_owner(chord, way);

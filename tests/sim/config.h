@@ -14,10 +14,13 @@
  *     each live member has a live successor in its list; following the first live one, there is one
  *     cycle; it goes once around the identifiers; and each member leads into it.
  *
- * Outside these bounds, with messages lost, a network cut, living peers called dead, half of all
- * peers gone, two rings or none are nobody's fault. There each peer's own checks hold at any time,
- * and the rest has to hold a bounded time after the last fault: the ideal ring of those who live,
- * all lookups right, all values in their places, nobody suspected who lives.
+ * What a peer can keep alone is checked at any time and under all faults: each module's own
+ * x_check after each of its steps, and that no pointer is adopted before its peer was heard.
+ *
+ * Outside the proof's bounds, with messages lost, a network cut, living peers called dead, half of
+ * all peers gone, two rings or none are nobody's fault. There the rest has to hold a bounded time
+ * after the last fault: the ideal ring of those who live, all lookups right, all values in their
+ * places, nobody suspected who lives.
  */
 
 #include <stdbool.h>

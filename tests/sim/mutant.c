@@ -48,6 +48,7 @@ static void answer_itself(struct sim_world *world, uint32_t peer, uint32_t other
     forged->module = SIM_CHORD;
     forged->from = other;
     forged->bytes = sizeof *forged;
+    forged->is_forged = true;
     reply->kind = CHORD_STATE_REPLY;
     reply->flags = CHORD_FLAG_MEMBER;
     reply->from = (struct chord_peer){ world->peers[other].id, other };

@@ -116,6 +116,7 @@ static void post(struct sim_world *world, uint32_t from, uint32_t to)
         return;
     }
     message->from = from;
+    message->is_forged = false;
     if (world->mutant != SIM_MUTANT_NONE && !sim_mutant_sends(world, from, to, message))
         return;
     message->bytes = (uint32_t)message_bytes(message);
@@ -278,9 +279,36 @@ static void detector_do(struct sim_world *world, uint32_t peer, struct detector_
 
 /* --- chord --- */
 
+static bool has_heard(const struct sim_peer *own, uint32_t other)
+{
+    return own->heard[other / 64] >> other % 64 & 1;
+}
+
+/* The first of the rules that Zave's Chord adds: a pointer is adopted only after its peer was
+ * heard. Who moves up since the head of the list died was adopted before. */
+static void adoption_check(struct sim_world *world, uint32_t peer,
+                           const struct sim_ring_peer *before)
+{
+    const struct sim_ring_peer *shown = &world->ring.peers[peer];
+    uint32_t head = shown->successor_count > 0 ? shown->successors[0] : SIM_NOBODY;
+
+    for (uint32_t i = 0; i < before->successor_count; i++)
+        if (before->successors[i] == head)
+            head = SIM_NOBODY;
+    if (head != SIM_NOBODY && !has_heard(&world->peers[peer], head))
+        sim_world_break(world, "a successor is adopted only after it was heard", peer, head);
+    if (shown->predecessor != SIM_NOBODY && shown->predecessor != before->predecessor
+        && !has_heard(&world->peers[peer], shown->predecessor))
+        sim_world_break(world, "a predecessor is adopted only after it was heard", peer,
+                        shown->predecessor);
+}
+
 static void changes_follow(struct sim_world *world, uint32_t peer)
 {
+    struct sim_ring_peer before = world->ring.peers[peer];
+
     sim_peer_show(world, peer);
+    adoption_check(world, peer, &before);
     if (world->peers[peer].detector != NULL)
         watch_neighbours(world, peer);
     if (world->is_ring_watched)
@@ -347,6 +375,7 @@ void sim_peer_start(struct sim_world *world, uint32_t peer)
             abort();
     }
     own->wake_us = UINT64_MAX;
+    memset(own->heard, 0, sizeof own->heard);
     sim_peer_show(world, peer);
     note(world, peer, "starts", NULL, SIM_NOBODY, own->starts);
 }
@@ -477,6 +506,8 @@ void sim_peer_hear(struct sim_world *world, uint32_t peer, const struct sim_mess
         return;
     }
     memcpy(message, arrived, arrived->bytes);
+    if (!world->are_checks_off && !message->is_forged)
+        own->heard[message->from / 64] |= UINT64_C(1) << message->from % 64;
     note(world, peer, "hears", message_name(message), message->from, message_token(message));
     if (world->mutant != SIM_MUTANT_NONE && !sim_mutant_hears(world, peer, message))
         return;

@@ -82,6 +82,13 @@ static void start(void *arg, uint32_t peer)
     job_watch(scene, peer);
 }
 
+static uint64_t alone_us(const struct sim_plan *plan)
+{
+    if (plan->mutant == SIM_MUTANT_IMPATIENT)
+        return 1;
+    return plan->config->promises & SIM_PROVEN ? 0 : ALONE_US;
+}
+
 static void restart(struct sim_scene *scene, uint32_t peer)
 {
     struct sim_world *world = &scene->world;
@@ -94,8 +101,7 @@ static void restart(struct sim_scene *scene, uint32_t peer)
         return;
     }
     sim_peer_start(world, peer);
-    sim_peer_join(world, peer, disk->known, disk->known_count,
-                  scene->plan->config->promises & SIM_PROVEN ? 0 : ALONE_US);
+    sim_peer_join(world, peer, disk->known, disk->known_count, alone_us(scene->plan));
     job_watch(scene, peer);
 }
 

@@ -25,6 +25,7 @@
 #include "ring.h"
 #include "trace.h"
 
+#define SIM_HEARD_WORDS (2 * SIM_FAULT_PEERS_MAX / 64)
 #define SIM_KNOWN_MAX 16  /* peers that a peer has on disk */
 
 /* What stays when a peer stops. */
@@ -44,6 +45,7 @@ struct sim_peer {
     uint64_t wake_us;           /* the wake that is queued; UINT64_MAX: none */
     uint32_t idle_wakes;        /* in a row, without time having passed */
     struct sim_disk *disk;
+    uint64_t heard[SIM_HEARD_WORDS];  /* bits: from whom a message came since it started */
 };
 
 enum sim_module { SIM_CHORD, SIM_DETECTOR, SIM_MODULES };
@@ -53,6 +55,7 @@ struct sim_message {
     enum sim_module module;
     uint32_t from;
     uint32_t bytes;
+    bool is_forged;  /* by a mutant: nobody sent it */
     union {
         struct chord_message chord;
         struct detector_message detector;

@@ -60,7 +60,7 @@ static bool finger_find(const struct sim_large *large, uint32_t own, unsigned le
     return is_found;
 }
 
-static void peer_place(struct sim_large *large, uint32_t place)
+static void peer_place(struct sim_large *large, uint32_t place, bool is_bare)
 {
     struct sim_world *world = &large->world;
     uint32_t own = large->order[place], fingers = 0, successors = 0;
@@ -74,7 +74,8 @@ static void peer_place(struct sim_large *large, uint32_t place)
         successors++;
     }
     reach = chord_id_distance(&world->peers[own].id, &list[successors - 1].id);
-    for (int level = CHORD_ID_BITS - 1; level >= chord_id_level(&reach); level--)
+    for (int level = CHORD_ID_BITS - 1; level >= chord_id_level(&reach) && !is_bare;
+         level--)
         if (fingers < FINGERS_MAX && finger_find(large, own, (unsigned)level, &found[fingers]))
             fingers++;
     sim_peer_start(world, own);
@@ -93,7 +94,7 @@ static void lookup_ask(struct sim_large *large)
     for (uint32_t i = 0; i < CHORD_ID_BYTES; i++)
         key.bytes[i] = (uint8_t)sim_random_next(&large->random);
     large->lookups[token] = (struct sim_large_lookup){ peer, world->peers[peer].starts,
-                                                       world->now_us };
+                                                       world->now_us, key };
     sim_peer_lookup(world, peer, &key, token, CHORD_RECURSIVE);
 }
 
@@ -138,6 +139,23 @@ static void result(void *arg, uint32_t peer, const struct chord_result *result)
     large->times_s[large->times_count++] = (double)(large->world.now_us - asked_us) / 1e6;
 }
 
+/* A hop that ends at a dead peer, if it belongs to one of our lookups: fingers have their own. */
+static void in_vain(void *arg, const struct chord_message *message)
+{
+    struct sim_large *large = arg;
+
+    if (message->kind != CHORD_LOOKUP)
+        return;
+    for (uint32_t i = large->lookups_asked; i-- > 0;) {
+        if (large->lookups[i].asked_us + LOOKUPS_END_US < large->world.now_us)
+            break;
+        if (chord_id_equal(&large->lookups[i].key, &message->key)) {
+            large->tally.to_dead++;
+            break;
+        }
+    }
+}
+
 static void never(void *arg, uint32_t number, bool ends)
 {
     (void)arg, (void)number, (void)ends;
@@ -153,7 +171,7 @@ static void start(void *arg, uint32_t peer)
 }
 
 void sim_large_init(struct sim_large *large, uint64_t seed, uint32_t count, uint32_t spare,
-                    const struct chord_params *params)
+                    bool is_bare, const struct chord_params *params)
 {
     struct sim_setup setup = { .seed = seed, .places = count + spare, .lives = 1 };
 
@@ -162,13 +180,13 @@ void sim_large_init(struct sim_large *large, uint64_t seed, uint32_t count, uint
     sim_world_init(&large->world, &setup, params, NULL);
     large->world.are_checks_off = true;
     large->world.hooks = (struct sim_hooks){ .result = result, .fault = never, .start = start,
-                                             .work = work, .arg = large };
+                                             .work = work, .in_vain = in_vain, .arg = large };
     large->order = memory_new(count, sizeof *large->order);
     for (uint32_t i = 0; i < count + spare; i++)
         if (large->world.ring.by_rank[i] < count)
             large->order[large->placed++] = large->world.ring.by_rank[i];
     for (uint32_t i = 0; i < count; i++)
-        peer_place(large, i);
+        peer_place(large, i, is_bare);
 }
 
 void sim_large_release(struct sim_large *large)
@@ -217,7 +235,7 @@ struct sim_large_tally sim_large_look_up(struct sim_large *large, uint32_t count
                                          uint64_t over_us)
 {
     struct sim_world *world = &large->world;
-    uint64_t from_us = world->now_us, dead_before = world->lookups_to_dead;
+    uint64_t from_us = world->now_us;
 
     large->tally = (struct sim_large_tally){ .asked = count };
     large->lookups_asked = large->times_count = 0;
@@ -228,6 +246,5 @@ struct sim_large_tally sim_large_look_up(struct sim_large *large, uint32_t count
     sim_world_run(world, from_us + over_us + LOOKUPS_END_US);
     times_tally(large);
     large->tally.lost = count - large->tally.found - large->tally.failed;
-    large->tally.to_dead = world->lookups_to_dead - dead_before;
     return large->tally;
 }

@@ -10,6 +10,7 @@
  * on, within the level's interval, the first, or the nearest of the first `finger_probes`.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "random.h"
@@ -18,6 +19,7 @@
 struct sim_large_lookup {
     uint32_t peer, starts;
     uint64_t asked_us;
+    struct chord_id key;
 };
 
 /* What became of lookups. */
@@ -25,7 +27,7 @@ struct sim_large_tally {
     uint64_t asked, found, failed, wrong, lost;  /* lost: the asker itself was gone */
     double hops, seconds;                        /* means of those found */
     double seconds_99;                           /* 99 of 100 were faster */
-    uint64_t to_dead;                            /* LOOKUPs sent to peers that didn't run */
+    uint64_t to_dead;                            /* hops to peers that didn't run */
 };
 
 struct sim_large {
@@ -45,9 +47,10 @@ struct sim_large {
 #define SIM_LARGE_LOOKUP 0u  /* hooks.work: one lookup */
 #define SIM_LARGE_CHURN  1u
 
-/* `count` peers in a ring, `spare` more that can join later. */
+/* `count` peers in a ring, `spare` more that can join later. Without fingers if `is_bare`: the
+ * protocol finds them. */
 void sim_large_init(struct sim_large *large, uint64_t seed, uint32_t count, uint32_t spare,
-                    const struct chord_params *params);
+                    bool is_bare, const struct chord_params *params);
 void sim_large_release(struct sim_large *large);
 
 /* `count` lookups of random keys by random peers, evenly in `over_us`, run to their end. */

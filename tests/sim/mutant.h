@@ -14,8 +14,8 @@
 /*      mutant     name         configuration  what a peer does wrong */
 #define SIM_MUTANT_MAP(X)                                                                         \
     X(NONE,      "none",      "joins",    "nothing")                                              \
-    X(UNHEARD,   "unheard",   "crashes",  "adopts a successor it was told of, without asking it") \
-    X(IMPATIENT, "impatient", "crashes",  "finds no member at once and makes a ring of its own")    \
+    X(UNHEARD,   "unheard",   "crashes",  "adopts a successor that it was told of, unasked")      \
+    X(IMPATIENT, "impatient", "crashes",  "finds no member at once and makes a ring of its own")  \
     X(FORGETFUL, "forgetful", "restarts", "keeps one successor of those it is told of")           \
     X(LIAR,      "liar",      "joins",    "says that keys of its own are its successor's")        \
     X(MUTE,      "mute",      "joins",    "doesn't answer to a ping of the detector")

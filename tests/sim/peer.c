@@ -500,8 +500,8 @@ void sim_peer_hear(struct sim_world *world, uint32_t peer, const struct sim_mess
     struct sim_message *message = &world->incoming;
 
     if (own->chord == NULL) {
-        world->lookups_to_dead += arrived->module == SIM_CHORD
-                                  && arrived->chord.kind == CHORD_LOOKUP;
+        if (world->hooks.in_vain != NULL && arrived->module == SIM_CHORD)
+            world->hooks.in_vain(world->hooks.arg, &arrived->chord);
         refuse(world, peer, arrived->from);
         return;
     }

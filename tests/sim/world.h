@@ -70,13 +70,14 @@ struct sim_hooks {
     void (*fault)(void *arg, uint32_t number, bool ends);
     void (*start)(void *arg, uint32_t peer);
     void (*work)(void *arg, uint32_t number);
+    /* A chord message came to a peer that doesn't run; may be NULL. */
+    void (*in_vain)(void *arg, const struct chord_message *message);
     void *arg;
 };
 
 struct sim_world {
     uint64_t seed;
     uint64_t now_us, steps, messages[SIM_MODULES];
-    uint64_t lookups_to_dead;   /* LOOKUP messages that came to peers that didn't run */
     uint32_t places, peer_count;
     struct sim_peer *peers;
     struct sim_network network;

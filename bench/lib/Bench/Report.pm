@@ -169,12 +169,13 @@ sub json {
 
 # Puts the Markdown between the two marks in the file.
 sub update_file {
-    my ($path, $text) = @_;
+    my ($path, $text, $name) = @_;
+    $name //= 'figures';
     open my $file, '<:encoding(UTF-8)', $path or die "bench/run: $path: $!\n";
     my $old = do { local $/; <$file> };
     close $file;
-    (my $new = $old) =~ s/(<!-- figures -->\n).*(<!-- end of figures -->\n)/$1$text$2/s
-        or die "bench/run: $path has no line <!-- figures -->\n";
+    (my $new = $old) =~ s/(<!-- $name -->\n).*(<!-- end of $name -->\n)/$1$text$2/s
+        or die "bench/run: $path has no line <!-- $name -->\n";
     open $file, '>:encoding(UTF-8)', "$path.new" or die "bench/run: $path.new: $!\n";
     print $file $new;
     close $file or die "bench/run: $path.new: $!\n";

@@ -207,7 +207,7 @@ on_setup(struct agent *agent, Cpmp__Setup *setup)
         agent_lose(agent, cpmp_strerror(error));
     if (error)
         return;
-    caging_start(&agent->caging, &agent->supervisor, &agent->job);
+    caging_start(&agent->caging, &agent->supervisor);
     if (traffic_listen(&agent->traffic, &agent->job, why) != CPMP_OK) {
         listen_failed(agent, why);
         return;
@@ -620,6 +620,8 @@ agent_init_pool(struct agent *agent, const struct agent_pool *pool)
         error = control_door_open(&agent->door, &agent->loop, pool->fds, pool->fds_count,
                                   hatch->key.data, patience_ms, &door_hooks, agent);
     }
+    if (error == CPMP_OK)  /* while the launcher is on its way */
+        caging_start(&agent->caging, &agent->supervisor);
     if (error)
         fprintf(stderr, "cpmp-agent: cannot set up: %s\n", strerror(errno));
     return error;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <cpmp.h>
 
@@ -56,14 +57,18 @@ caging_ask(struct caging *caging, Cpmp__Sandbox *asked)
 }
 
 void
-caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job)
+caging_start(struct caging *caging, struct supervisor *supervisor)
 {
     const Cpmp__Sandbox *asked = caging->asked;
+    uint64_t number;
     char name[48];
 
-    if (asked == NULL || supervisor->sandbox != NULL)
+    if (asked == NULL || caging->tried)
         return;
-    snprintf(name, sizeof(name), "cage-%016" PRIx64 "-%" PRIu32, job->id, job->peer);
+    caging->tried = true;
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        abort();  /* can't be for so few bytes (getrandom(2)) */
+    snprintf(name, sizeof(name), "cage-%016" PRIx64, number);
     struct sandbox_config config = {
         .name = name,
         .directory = asked->directory,

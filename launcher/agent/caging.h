@@ -20,6 +20,7 @@ struct caging {
     struct sandbox_bind *binds; /* owned; into `asked` */
     size_t binds_count;
     char *scratch;              /* owned */
+    bool tried;                 /* to start it */
     struct text why;            /* why it could not be started; "": it could */
     struct sandbox sandbox;
 };
@@ -28,8 +29,9 @@ struct caging {
  * fine. CPMP_OK, CPMP_EPROTO for paths that aren't absolute or too many of them, CPMP_ENOMEM. */
 int caging_ask(struct caging *caging, Cpmp__Sandbox *asked);
 
-/* Begins to start the sandbox, when one was asked for. What fails is kept for caging_await. */
-void caging_start(struct caging *caging, struct supervisor *supervisor, const struct job *job);
+/* Begins to start the sandbox, when one was asked for; once, however often called. What fails is
+ * kept for caging_await. */
+void caging_start(struct caging *caging, struct supervisor *supervisor);
 
 /* Before the first rank, after supervisor_reserve. CPMP_OK, also when none was asked for; or
  * CPMP_ESYS with caging->why for people. */

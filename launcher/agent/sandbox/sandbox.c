@@ -392,15 +392,23 @@ sandbox_run(struct sandbox *sandbox, uint32_t index, const struct spawn_request 
             pid_t *pid_p, enum spawn_step *step_p)
 {
     assert(index < sandbox->count && !sandbox->ranks[index].running);
+    bool suspended = sandbox->suspended;
+
     *step_p = SPAWN_FORK;
     if (!sandbox->ready || sandbox->fd < 0) {
         errno = EPIPE;
         return -1;
     }
-    if (run_send(sandbox, index, request) < 0 || run_await(sandbox, index, pid_p, step_p) < 0)
-        return -1;
-    sandbox->ranks[index].running = true;
-    return 0;
+    sandbox_resume(sandbox);  /* a frozen cage starts nothing */
+    int result = run_send(sandbox, index, request);
+    if (result == 0)
+        result = run_await(sandbox, index, pid_p, step_p);
+    int error = errno;
+    sandbox->ranks[index].running = result == 0;
+    if (suspended)
+        sandbox_suspend(sandbox);
+    errno = error;
+    return result;
 }
 
 /* --- while they run --- */
@@ -415,6 +423,8 @@ void
 sandbox_suspend(struct sandbox *sandbox)
 {
     sandbox->suspended = true;
+    if (!sandbox->ready)
+        return;  /* a cage that is frozen would never get ready; no rank runs yet */
     if (sandbox_groups_freeze(&sandbox->groups, true))
         return;
     cage_tell(sandbox, SANDBOX_STOP, 0);

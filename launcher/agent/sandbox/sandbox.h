@@ -120,7 +120,7 @@ int sandbox_run(struct sandbox *sandbox, uint32_t index, const struct spawn_requ
 void sandbox_signal(struct sandbox *sandbox, int number);
 
 /* Stops all processes inside, and lets them go on: by control group where there is one. For the
- * owner of the machine; harmless when it is so already. */
+ * owner of the machine; harmless when it is so already. Ranks started meanwhile are stopped too. */
 void sandbox_suspend(struct sandbox *sandbox);
 void sandbox_resume(struct sandbox *sandbox);
 

@@ -3,7 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 
 #define SEGMENTS_MAX 64u    /* program headers; linkers make about a dozen */
 #define DYNAMIC_MAX  1024u  /* entries of the dynamic section */
+#define VERSIONS_MAX 1024u  /* versions of symbols that are wanted, of all libraries */
 
 struct reader {
     elf_read_fn *read_bytes;
@@ -194,6 +195,77 @@ strings_read(struct reader *reader, struct elf_file *file)
     return error;
 }
 
+/* "GLIBC_2.34". Others (GLIBC_PRIVATE, GCC_3.0) say nothing of how old the libc may be. */
+static void
+version_note(struct elf_file *file, const char *name)
+{
+    unsigned major, minor = 0;
+    char *end;
+
+    if (strncmp(name, "GLIBC_", 6) != 0 || name[6] < '0' || name[6] > '9')
+        return;
+    major = (unsigned)strtoul(name + 6, &end, 10);
+    if (*end == '.')
+        minor = (unsigned)strtoul(end + 1, NULL, 10);
+    if (major > UINT16_MAX || minor > UINT16_MAX || major < file->libc_major ||
+        (major == file->libc_major && minor <= file->libc_minor))
+        return;
+    file->libc_major = (uint16_t)major;
+    file->libc_minor = (uint16_t)minor;
+}
+
+/* The versions wanted of one library, from `offset` on. */
+static int
+versions_of_library(struct reader *reader, struct elf_file *file, uint64_t offset,
+                    uint32_t *budget)
+{
+    Elf64_Vernaux version;
+
+    do {
+        Elf64_Dyn name = {0};
+        char text[ELF_NAME_BYTES];
+        int error;
+        if ((*budget)-- == 0)
+            return CPMP_ELIMIT;
+        error = read_exactly(reader, offset, &version, sizeof(version));
+        name.d_un.d_val = version.vna_name;
+        if (error == CPMP_OK)
+            error = entry_string(reader, &name, text, sizeof(text));
+        if (error)
+            return error;
+        version_note(file, text);
+        offset += version.vna_next;
+    } while (version.vna_next != 0);
+    return CPMP_OK;
+}
+
+/* Linux Standard Base Core 5.0, section 10.7.6: version requirements. */
+static int
+versions_read(struct reader *reader, struct elf_file *file)
+{
+    const Elf64_Dyn *entry = entry_find(reader, DT_VERNEED);
+    uint32_t budget = VERSIONS_MAX;
+    uint64_t offset, bytes;
+    Elf64_Verneed library;
+
+    if (entry == NULL)
+        return CPMP_OK;
+    if (!address_find(reader, entry->d_un.d_ptr, &offset, &bytes))
+        return CPMP_EPROTO;
+    do {
+        int error;
+        if (budget-- == 0)
+            return CPMP_ELIMIT;
+        error = read_exactly(reader, offset, &library, sizeof(library));
+        if (error == CPMP_OK && library.vn_cnt > 0)
+            error = versions_of_library(reader, file, offset + library.vn_aux, &budget);
+        if (error)
+            return error;
+        offset += library.vn_next;
+    } while (library.vn_next != 0);
+    return CPMP_OK;
+}
+
 int
 elf_file_read(elf_read_fn *read_bytes, void *arg, struct elf_file *file_p)
 {
@@ -220,7 +292,9 @@ elf_file_read(elf_read_fn *read_bytes, void *arg, struct elf_file *file_p)
         return CPMP_OK;
     file_p->dynamic = true;
     error = dynamic_read(&reader, segment);
-    return error ? error : strings_read(&reader, file_p);
+    if (error == CPMP_OK)
+        error = strings_read(&reader, file_p);
+    return error ? error : versions_read(&reader, file_p);
 }
 
 static int64_t

@@ -25,6 +25,7 @@ struct elf_file {
     bool executable;          /* a program or a shared object, not a relocatable or a core */
     /* From here on only for 64 bits in this machine's byte order. */
     bool dynamic;
+    uint16_t libc_major, libc_minor;   /* highest GLIBC_x.y that a symbol wants; 0: none */
     char interpreter[ELF_NAME_BYTES];  /* "": none */
     char rpath[ELF_PATHS_BYTES];       /* "": none */
     char runpath[ELF_PATHS_BYTES];

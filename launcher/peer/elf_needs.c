@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -211,12 +212,34 @@ is_known(const struct elf_needs *needs, const char *name)
     return false;
 }
 
+static bool
+is_newer(unsigned major, unsigned minor, unsigned than_major, unsigned than_minor)
+{
+    return major > than_major || (major == than_major && minor > than_minor);
+}
+
+/* Keeps the highest glibc that is wanted and isn't here. */
+static void
+libc_note(const struct elf_file *file, struct elf_needs *needs)
+{
+    char *end;
+    unsigned major = (unsigned)strtoul(gnu_get_libc_version(), &end, 10);
+    unsigned minor = *end == '.' ? (unsigned)strtoul(end + 1, NULL, 10) : 0;
+
+    if (!is_newer(file->libc_major, file->libc_minor, major, minor) ||
+        !is_newer(file->libc_major, file->libc_minor, needs->libc_major, needs->libc_minor))
+        return;
+    needs->libc_major = file->libc_major;
+    needs->libc_minor = file->libc_minor;
+}
+
 /* What search->file, which lies at `owner`, needs beyond what is known. */
 static int
 needed_add(struct search *search, const char *owner)
 {
     struct elf_needs *needs = search->needs;
 
+    libc_note(&search->file, needs);
     for (uint32_t i = 0; i < search->file.needed_count; i++) {
         struct elf_needs_library *library;
         if (is_known(needs, search->file.needed[i]))
@@ -406,6 +429,11 @@ elf_needs_met(const struct elf_needs *needs, struct text *why)
     }
     if (needs->interpreter_missing) {
         text_print(why, "there is no %s", needs->interpreter);
+        return false;
+    }
+    if (needs->libc_major > 0) {
+        text_print(why, "it was linked with glibc %u.%u and here is %s", needs->libc_major,
+                   needs->libc_minor, gnu_get_libc_version());
         return false;
     }
     for (uint32_t i = 0; i < needs->count; i++) {

@@ -10,7 +10,9 @@
  * The launcher asks to learn which libraries are its own (outside the system's directories): they
  * travel along with the executable. A peer asks, with those at hand, what it lacks.
  *
- * Not looked at: versions of symbols, and libraries that the program opens itself (dlopen).
+ * The program, and libraries that travel with it, may have been linked with a newer glibc than is
+ * here; that is found out too. Not looked at: versions of other libraries' symbols, and libraries
+ * that the program opens itself (dlopen).
  */
 
 #include <stdbool.h>
@@ -48,6 +50,7 @@ struct elf_needs {
     const char *machine;        /* "x86-64"; NULL for scripts */
     char *interpreter;          /* NULL: none */
     bool interpreter_missing;
+    uint16_t libc_major, libc_minor;  /* the glibc wanted, when it is newer than here; else 0 */
     uint32_t count, missing;
     struct elf_needs_library *libraries;  /* each once, the executable's first */
 };

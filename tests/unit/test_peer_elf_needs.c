@@ -32,6 +32,7 @@ static uint16_t machine_here;
 struct made {
     const char *needed[4];
     const char *rpath, *runpath, *interpreter;
+    const char *versions[2];  /* wanted of libc.so.6 */
     uint16_t machine;  /* 0: this one's */
     uint8_t bits;      /* 0: 64 */
 };
@@ -40,6 +41,8 @@ struct image {
     Elf64_Ehdr header;
     Elf64_Phdr segments[3];
     Elf64_Dyn dynamic[16];
+    Elf64_Verneed library;
+    Elf64_Vernaux versions[2];
     char strings[1024];
 };
 
@@ -67,6 +70,16 @@ dynamic_make(struct image *image, const struct made *made)
     if (made->runpath)
         image->dynamic[count++] = (Elf64_Dyn){
             .d_tag = DT_RUNPATH, .d_un.d_val = string_add(image, &used, made->runpath)};
+    if (made->versions[0]) {
+        image->library = (Elf64_Verneed){.vn_version = 1, .vn_cnt = 2,
+                                         .vn_aux = sizeof(image->library)};
+        for (size_t i = 0; i < 2; i++)
+            image->versions[i] = (Elf64_Vernaux){
+                .vna_name = (uint32_t)string_add(image, &used, made->versions[i]),
+                .vna_next = i == 0 ? sizeof(image->versions[0]) : 0};
+        image->dynamic[count++] = (Elf64_Dyn){
+            .d_tag = DT_VERNEED, .d_un.d_ptr = BASE + offsetof(struct image, library)};
+    }
     image->dynamic[count++] = (Elf64_Dyn){
         .d_tag = DT_STRTAB, .d_un.d_ptr = BASE + offsetof(struct image, strings)};
     image->dynamic[count++] = (Elf64_Dyn){.d_tag = DT_STRSZ, .d_un.d_val = sizeof(image->strings)};
@@ -353,6 +366,29 @@ another_machine_and_a_missing_interpreter_are_told(void **state)
 }
 
 static void
+a_newer_libc_is_told_also_of_libraries(void **state)
+{
+    struct elf_needs needs;
+    struct text why = {0};
+    char one[1200];
+    (void)state;
+
+    snprintf(one, sizeof(one), "%s/one", root);
+    make("old", (struct made){.needed = {"libc.so.6"}, .versions = {"GLIBC_2.2.5", "GLIBC_2.3"}});
+    needs = ask("old", NULL, NULL);
+    assert_true(elf_needs_met(&needs, &why));
+    elf_needs_release(&needs);
+    make("program", (struct made){.needed = {"libnew.so"}, .rpath = one});
+    make("one/libnew.so", (struct made){.versions = {"GLIBC_2.999", "GLIBC_PRIVATE"}});
+    needs = ask("program", NULL, NULL);
+    assert_int_equal(needs.libc_minor, 999);
+    assert_false(elf_needs_met(&needs, &why));
+    assert_non_null(strstr(text_string(&why), "it was linked with glibc 2.999 and here is 2."));
+    elf_needs_release(&needs);
+    text_release(&why);
+}
+
+static void
 script(const char *text, const char *interpreter, bool missing)
 {
     struct elf_needs needs;
@@ -426,6 +462,7 @@ main(void)
         cmocka_unit_test(provided_ones_come_first_and_do_not_travel),
         cmocka_unit_test(libraries_that_need_each_other_end),
         cmocka_unit_test(another_machine_and_a_missing_interpreter_are_told),
+        cmocka_unit_test(a_newer_libc_is_told_also_of_libraries),
         cmocka_unit_test(scripts_need_their_interpreter),
         cmocka_unit_test(what_is_no_program_is_told),
         cmocka_unit_test(the_cache_is_searched_within_its_bounds),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cpmp.h>
@@ -151,19 +152,19 @@ content_drop(struct content_store *store, struct content_entry *entry)
     *entry = store->entries[--store->count];
 }
 
-/* The time of the last use outlives a restart as the time of the file. */
+/* The time of the last use outlives a restart as the time of the file. From the clock, since what
+ * the kernel would write (UTIME_NOW) is the same for all uses within a tick. */
 void
 content_touch(struct content_store *store, struct content_entry *entry)
 {
-    const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
     char path[CONTENT_PATH_BYTES];
-    struct stat status;
 
-    entry->used = ++store->clock;
+    clock_gettime(CLOCK_REALTIME, &times[1]);
     content_relative(&entry->name, entry->partial, path);
-    if (utimensat(store->directory_fd, path, now, 0) == 0 &&
-        fstatat(store->directory_fd, path, &status, 0) == 0)
-        entry->used_s = status.st_mtim.tv_sec;
+    utimensat(store->directory_fd, path, times, 0);
+    entry->used = ++store->clock;
+    entry->used_s = times[1].tv_sec;
 }
 
 static struct content_entry *

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/libdir.h"
+#include "process/libdir.h"
 #include "agent/sandbox/sandbox.h"
 
 #define ENTRY_BYTES 64u

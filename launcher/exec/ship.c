@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 
 #include "exec/sandbox.h"
 #include "peer/content.h"
+#include "peer/elf_needs.h"
+#include "process/libdir.h"
 #include "text/memory.h"
 
 static ProtobufCBinaryData
@@ -80,6 +83,32 @@ file_add(struct exec_ship *ship, const Cpmp__SandboxBind *bind, struct text *err
     return result;
 }
 
+/* Libraries outside the system's directories go along; a peer has those of the system, and cpmp's,
+ * itself or says what it lacks. */
+static int
+libraries_add(struct exec_ship *ship, const char *program, struct text *error)
+{
+    char own[PATH_MAX];
+    struct elf_needs_question question = {.path = program,
+                                          .library_path = getenv("LD_LIBRARY_PATH"),
+                                          .provided = libdir_find(own) ? own : NULL};
+    struct elf_needs needs;
+    int result = 0;
+
+    if (elf_needs_find(&question, &needs) != CPMP_OK)
+        return 0;  /* a peer will say what it thinks of it */
+    for (uint32_t i = 0; i < needs.count && result == 0; i++) {
+        const struct elf_needs_library *library = &needs.libraries[i];
+        Cpmp__SandboxBind bind = CPMP__SANDBOX_BIND__INIT;
+        bind.host = bind.inside = library->path;
+        bind.executable = true;
+        if (library->own && library->path != NULL)
+            result = file_add(ship, &bind, error);
+    }
+    elf_needs_release(&needs);
+    return result;
+}
+
 /* The same files that a sandbox here would show: programs, what arguments name, and more. */
 int
 exec_ship_init(struct exec_ship *ship, const struct exec_options *options,
@@ -100,6 +129,8 @@ exec_ship_init(struct exec_ship *ship, const struct exec_options *options,
     shown = exec_sandbox_message(&wanted, images, options->programs, options->programs_count);
     for (size_t i = 0; i < shown->n_binds && result == 0; i++)
         result = file_add(ship, shown->binds[i], error);
+    for (size_t i = 0; i < options->programs_count && result == 0; i++)
+        result = libraries_add(ship, images[i].path, error);
     exec_sandbox_message_free(shown);
     exec_sandbox_release(&wanted);
     return result;

@@ -9,6 +9,7 @@
  *   daemon_net.c    links and the door: greetings, revocations, what goes to which part
  *   daemon_admit.c  joining a pool, and letting others join
  *   daemon_work.c   the seller: the owner's word, room, agents, history
+ *   daemon_libraries.c  what a job's programs need of this machine
  *   daemon_tell.c   answers to cpmp
  *   daemon_exec.c   answers to cpexec and agents
  *
@@ -38,7 +39,7 @@
 #include "peer/overlay.h"
 #include "peer/policy.h"
 #include "peer/sessions.h"
-#include "peer/supply.h"
+#include "peer/supplies.h"
 #include "peer/warden.h"
 #include "text/text.h"
 
@@ -143,9 +144,8 @@ void daemon_work_refused(struct daemon *daemon, uint32_t contact, const Cpmp__Re
 void daemon_work_enlisted(struct daemon *daemon, uint32_t contact,
                           const Cpmp__Enlisted *enlisted);
 
-/* Whether this machine has what an executable of the job needs; else what it lacks, in `why`. */
-bool daemon_work_libraries(struct daemon *daemon, const struct enlist_one *one,
-                           const Cpmp__JobFile *file, const char *path, struct text *why);
+/* --- daemon_libraries.c: what this machine lacks to run a job's programs --- */
+bool daemon_libraries_inspect(void *arg, const struct enlist_one *one, struct text *why);
 
 /* --- daemon_tell.c, daemon_exec.c: true when the message was theirs --- */
 bool daemon_tell_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message);

@@ -449,32 +449,9 @@ ended(void *arg, struct enlist_one *one)
         uv_timer_start(&daemon->leaving, daemon->leaving.timer_cb, 100, 0);
 }
 
-static bool
-inspect(void *arg, const struct enlist_one *one, struct text *why)
-{
-    struct daemon *daemon = arg;
-
-    for (size_t i = 0; i < one->request->n_files; i++) {
-        const Cpmp__JobFile *file = one->request->files[i];
-        struct content_name name;
-        struct text path = {0};
-        bool good = true;
-
-        if (!file->content->executable)
-            continue;
-        content_name_of(file->content, &name);
-        content_path(daemon->store, &name, &path);
-        good = daemon_work_libraries(daemon, one, file, text_string(&path), why);
-        text_release(&path);
-        if (!good)
-            return false;
-    }
-    return true;
-}
-
 static const struct enlist_hooks enlist_hooks = {
     .admit = admit,
-    .inspect = inspect,
+    .inspect = daemon_libraries_inspect,
     .hatch = hatch,
     .hatch_done = hatch_done,
     .answer = answer,

@@ -92,7 +92,7 @@ static void
 supply_drop(struct enlist_one *one)
 {
     if (one->supply != NULL)
-        supply_end(one->supply);
+        supplies_end(one->supply);
     one->supply = NULL;
 }
 
@@ -206,7 +206,7 @@ supply_start(struct enlist_one *one)
     for (size_t i = 0; i < one->request->n_files; i++)
         contents[i] = one->request->files[i]->content;
     one->state = ENLIST_SUPPLYING;
-    one->supply = supply_begin(one->enlist->supplies, contents, one->request->n_files,
+    one->supply = supplies_begin(one->enlist->supplies, contents, one->request->n_files,
                                one->asker.contact, on_supplied, one);
 }
 

@@ -24,7 +24,7 @@
 #include "link/identity.h"
 #include "peer/nursery.h"
 #include "peer/sessions.h"
-#include "peer/supply.h"
+#include "peer/supplies.h"
 #include "wire/local.pb-c.h"
 
 #define ENLIST_MAX          1024u   /* enlistments at a time */

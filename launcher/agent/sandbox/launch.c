@@ -16,7 +16,7 @@
 
 #include <cpmp.h>
 
-#include "agent/libdir.h"
+#include "process/libdir.h"
 #include "agent/sandbox/filter.h"
 #include "agent/sandbox/place.h"
 #include "agent/sandbox/user.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer/supply.h"
+#include "peer/supplies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -435,7 +435,7 @@ want(struct supply *supply, struct wanted *wanted, const Cpmp__Content *content,
 }
 
 struct supply *
-supply_begin(struct supplies *supplies, Cpmp__Content *const *contents, size_t count,
+supplies_begin(struct supplies *supplies, Cpmp__Content *const *contents, size_t count,
              uint32_t source, supply_fn *done, void *arg)
 {
     struct supply *supply = memory_new(1, sizeof(*supply));
@@ -456,7 +456,7 @@ supply_begin(struct supplies *supplies, Cpmp__Content *const *contents, size_t c
 }
 
 void
-supply_end(struct supply *supply)
+supplies_end(struct supply *supply)
 {
     struct supply **at = &supply->supplies->first;
 
@@ -473,7 +473,7 @@ void
 supplies_close(struct supplies *supplies)
 {
     while (supplies->first != NULL)
-        supply_end(supplies->first);
+        supplies_end(supplies->first);
     while (supplies->coming != NULL)
         coming_end(supplies->coming, true);
     while (supplies->expected_count > 0)

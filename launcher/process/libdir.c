@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/libdir.h"
+#include "process/libdir.h"
 
 #include <stdio.h>
 #include <string.h>

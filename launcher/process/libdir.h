@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_LIBDIR_H
-#define CPI_AGENT_LIBDIR_H
+#ifndef CPI_PROCESS_LIBDIR_H
+#define CPI_PROCESS_LIBDIR_H
 
 /*
  * Where the libmpi.so.40 is that came with this agent. A program built for Open MPI names that file

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_SUPPLY_H
-#define CPI_PEER_SUPPLY_H
+#ifndef CPI_PEER_SUPPLIES_H
+#define CPI_PEER_SUPPLIES_H
 
 /*
  * Sees that contents are here. Those that the store lacks come from a program of this machine
@@ -47,11 +47,11 @@ void supplies_close(struct supplies *supplies);
 
 /* Has `contents` brought here; `source` is a contact that has them. `done` comes later, once; never
  * after supply_cancel. */
-struct supply *supply_begin(struct supplies *supplies, Cpmp__Content *const *contents,
+struct supply *supplies_begin(struct supplies *supplies, Cpmp__Content *const *contents,
                             size_t count, uint32_t source, supply_fn *done, void *arg);
 
 /* Stops, or unpins what was brought: to be called when `done` was called, too. */
-void supply_end(struct supply *supply);
+void supplies_end(struct supply *supply);
 
 /* The program `session` may hand in this content. False: it can't be one, or too many are
  * expected. */

@@ -651,6 +651,6 @@ exec_options_help(struct text *text)
 {
     text_add_string(text,
         "usage: cpexec [OPTION]... PROGRAM [ARGUMENT]... [: [OPTION]... PROGRAM ...]\n"
-        "Runs PROGRAM as the ranks of a job, as mpirun does. More: man cpexec\n\n");
+        "Runs PROGRAM as the ranks of a job, as mpirun does. More: man cpexec\n");
     options_help(text, &all_options);
 }

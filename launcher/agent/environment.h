@@ -4,7 +4,8 @@
 
 /*
  * The environment of a rank: its program's, without any name that is ours to set, then ours; and
- * our library in front of LD_LIBRARY_PATH (process/libdir.h), unless the program's names it already.
+ * our library in front of LD_LIBRARY_PATH (process/libdir.h), unless the program's names it
+ * already.
  * For a caged rank HOME and TMPDIR are the scratch, and the library's directory is the cage's.
  * The numbers of the descriptors are the same for every rank.
  */

@@ -397,9 +397,9 @@ start(struct daemon *daemon, struct text *error)
         return found(daemon, error);
     if (daemon->options->join != NULL)
         return daemon_admit_join(daemon, error);
-    text_print(error, "%s is in no pool yet: found one by cpmpd --create NAME, or join one by cpmpd "
-                      "--join TOKEN (the token comes from cpmp pool invite on the peer that founded "
-                      "it)", daemon->directory);
+    text_print(error, "%s is in no pool yet: found one by cpmpd --create NAME, or join one by "
+                      "cpmpd --join TOKEN (the token comes from cpmp pool invite on the peer that "
+                      "founded it)", daemon->directory);
     return -1;
 }
 

@@ -46,7 +46,7 @@
 #define DAEMON_LINKS_MAX    512u     /* standing links; the least used one gives way */
 #define DAEMON_ALONE_US     UINT64_C(3000000)  /* nobody of the known answers: be a ring of one */
 #define DAEMON_VITALS_MS    1000u    /* the machine is looked at so often */
-#define DAEMON_CARE_MS      30000u   /* the peers file, and one remembered peer asked for its ring */
+#define DAEMON_CARE_MS      30000u   /* the peers file; one remembered peer is asked for its ring */
 #define DAEMON_LEAVE_MS     3000u    /* agents told to leave have this long */
 #define DAEMON_GREETING     1u       /* version of the messages between daemons */
 

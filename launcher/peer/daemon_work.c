@@ -236,7 +236,7 @@ asker_is_allowed(const struct daemon *daemon, const struct enlist_asker *asker, 
     return policy_admits_peer(&daemon->policy, &peer, why);
 }
 
-/* How many ranks may be had at most: one for each free core, or more when the asker doesn't mind. */
+/* How many ranks may be had at most: one for each free core, or more where that is asked for. */
 static uint32_t
 ranks_most(const struct warden_verdict *verdict, const struct enlist_one *one)
 {

@@ -72,8 +72,8 @@ struct enlist_one {
 
 /* What the daemon has to say about it. */
 struct enlist_hooks {
-    /* May these ranks be had now? False with the reason for people; *ranks_free_p: what could. Fills
-     * in what is open in `one` (millicores, memory_bytes). */
+    /* May these ranks be had now? False with the reason for people; *ranks_free_p: what could.
+     * Fills in what is open in `one` (millicores, memory_bytes). */
     bool (*admit)(void *arg, struct enlist_one *one, struct text *why, uint32_t *ranks_free_p);
     /* Contents are here: what of this machine the job's programs would lack. False with `why`. */
     bool (*inspect)(void *arg, const struct enlist_one *one, struct text *why);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Curves as SVG: a few series over a logarithmic axis, with a legend; for the README, so with colours
-# that show on white and on black.
+# Curves as SVG: a few series over a logarithmic axis, with a legend; for the README, so with
+# colours that show on white and on black.
 package Bench::Curve;
 
 use strict;

@@ -15,7 +15,7 @@ static const struct sim_config configs[] = {
         .title = "peers that join one after the other or all at once make one ring",
         .peers_min = 3, .peers_max = 50, .promises = SIM_PROVEN | SIM_LOOKUPS,
         .form_us = 12 * SECOND, .faults_from_us = 0, .faults_until_us = 15 * SECOND,
-        .seeds = 300,
+        .seeds = 450,
         .ranges = {
             { SIM_FAULT_DELAY, 2, DELAY_PROVEN_US, 10 * SECOND },
             { SIM_FAULT_REORDER, 2, DELAY_PROVEN_US, 10 * SECOND },
@@ -28,7 +28,7 @@ static const struct sim_config configs[] = {
         .title = "crashes, leaves and returns as far as the proof goes break nothing for a moment",
         .peers_min = 6, .peers_max = 40, .promises = SIM_PROVEN | SIM_LOOKUPS,
         .form_us = 10 * SECOND, .faults_from_us = 12 * SECOND, .faults_until_us = 40 * SECOND,
-        .seeds = 400,
+        .seeds = 600,
         .ranges = {
             { SIM_FAULT_CRASH, 3, 0, 0 },
             { SIM_FAULT_LEAVE, 2, 0, 0 },
@@ -45,7 +45,7 @@ static const struct sim_config configs[] = {
         .title = "a ring where messages are lost, delayed, doubled, reordered is whole again",
         .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
         .form_us = 8 * SECOND, .faults_from_us = 0, .faults_until_us = 35 * SECOND,
-        .seeds = 400,
+        .seeds = 600,
         .ranges = {
             { SIM_FAULT_LOSS, 5, 600000, 20 * SECOND },
             { SIM_FAULT_DELAY, 3, 2 * SECOND, 20 * SECOND },
@@ -58,7 +58,7 @@ static const struct sim_config configs[] = {
         .title = "a network cut in two, one way or around a bridge ends as one ring",
         .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
         .form_us = 8 * SECOND, .faults_from_us = 5 * SECOND, .faults_until_us = 45 * SECOND,
-        .seeds = 400,
+        .seeds = 600,
         .ranges = {
             { SIM_FAULT_PARTITION, 2, 0, 30 * SECOND },
             { SIM_FAULT_CUT, 3, 0, 30 * SECOND },
@@ -70,7 +70,7 @@ static const struct sim_config configs[] = {
         .title = "a ring whose peers crash and restart, as they were or as new, is whole again",
         .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
         .form_us = 8 * SECOND, .faults_from_us = 0, .faults_until_us = 40 * SECOND,
-        .seeds = 400,
+        .seeds = 600,
         .ranges = {
             { SIM_FAULT_CRASH, 4, 0, 0 },
             { SIM_FAULT_LEAVE, 2, 0, 0 },
@@ -84,7 +84,7 @@ static const struct sim_config configs[] = {
         .title = "living peers that are called dead, and wrong clocks, cost nobody the ring",
         .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
         .form_us = 8 * SECOND, .faults_from_us = 5 * SECOND, .faults_until_us = 40 * SECOND,
-        .seeds = 400,
+        .seeds = 600,
         .ranges = {
             { SIM_FAULT_SUSPECT, 12, 0, 0 },
             { SIM_FAULT_SKEW, 10, 50000, 0 },
@@ -97,7 +97,7 @@ static const struct sim_config configs[] = {
         .title = "all of it at once ends as one ring with every value in its place",
         .peers_min = 3, .peers_max = 50, .promises = SIM_LOOKUPS,
         .form_us = 15 * SECOND, .faults_from_us = 0, .faults_until_us = 60 * SECOND,
-        .seeds = 500,
+        .seeds = 750,
         .ranges = {
             { SIM_FAULT_LOSS, 3, 500000, 20 * SECOND },
             { SIM_FAULT_DELAY, 2, SECOND, 20 * SECOND },

@@ -3,6 +3,7 @@
 
 #include "peer.h"
 #include "random.h"
+#include "store.h"
 
 #define POLL_US         UINT64_C(250000)
 #define STEADY_US       UINT64_C(8000000)   /* four ticks, and more than any query is repeated */
@@ -71,29 +72,33 @@ static bool knows_member(const struct sim_world *world, uint32_t peer)
 
 /* A peer that waits to join, and knows no member, is started anew by its user with a new token; the
  * first of all such, if there is no member at all, without. */
-static void stranded_help(struct sim_world *world, uint32_t peer, uint32_t helper)
+static void stranded_help(struct sim_scene *scene, uint32_t peer, uint32_t helper)
 {
+    struct sim_world *world = &scene->world;
+
     if (knows_member(world, peer))
         return;
     sim_peer_stop(world, peer);
     sim_peer_start(world, peer);
     sim_peer_join(world, peer, &helper, peer != helper, 0);
+    sim_store_begin(scene, peer);
 }
 
 /* No protocol joins those who never heard of each other, or have forgotten: their users do, with
  * one address for each island. Returns how many were introduced. */
-static uint32_t islands_introduce(struct sim_world *world)
+static uint32_t islands_introduce(struct sim_scene *scene)
 {
+    struct sim_world *world = &scene->world;
     struct islands islands;
     uint32_t helper = helper_find(world), count = 0;
 
     if (helper == SIM_NOBODY)
         return 0;
     if (!world->ring.peers[helper].is_member)
-        stranded_help(world, helper, helper);
+        stranded_help(scene, helper, helper);
     for (uint32_t i = 0; i < world->peer_count; i++)
         if (sim_peer_is_up(world, i) && !world->ring.peers[i].is_member)
-            stranded_help(world, i, helper);
+            stranded_help(scene, i, helper);
     islands_find(&islands, world);
     for (uint32_t i = 0; i < world->peer_count; i++) {
         if (!world->ring.peers[i].is_member
@@ -118,7 +123,7 @@ static void settle(struct sim_scene *scene)
 
     while (world->now_us < ideal_us + STEADY_US && world->now_us < from_us + SIM_SETTLE_US) {
         if (world->now_us == from_us || world->now_us == from_us + SIM_SETTLE_US / 2)
-            scene->introductions += islands_introduce(world);
+            scene->introductions += islands_introduce(scene);
         sim_world_run(world, world->now_us + POLL_US);
         if (world->broken.what != NULL)
             return;
@@ -204,7 +209,8 @@ static void detector_settle(struct sim_scene *scene)
 
 void sim_end_run(struct sim_scene *scene)
 {
-    void (*const stages[])(struct sim_scene *) = { settle, lookups_check, detector_settle };
+    void (*const stages[])(struct sim_scene *) = { settle, lookups_check, sim_store_check,
+                                                     detector_settle };
 
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         if (scene->world.broken.what == NULL)

@@ -5,9 +5,9 @@
 /*
  * What has to hold after the last fault, in this order: within SIM_SETTLE_US the ring is ideal,
  * where islands of peers that don't know of any other are introduced by their users, at once and at
- * half time; it stays so while everybody looks up the same keys, and all find them; nobody calls
- * anybody dead who lives, and everybody those who don't; every lookup that was ever asked has had
- * its result.
+ * half time; it stays so while everybody looks up the same keys, and all find them; the store holds
+ * what store.h says; nobody calls anybody dead who lives, and everybody those who don't; every
+ * lookup that was ever asked has had its result.
  */
 
 #include "scene.h"

@@ -78,6 +78,9 @@ static void blame_successor(struct chord_message *message)
 bool sim_mutant_sends(struct sim_world *world, uint32_t peer, uint32_t to,
                       struct sim_message *message)
 {
+    if (world->mutant == SIM_MUTANT_SECRETIVE && message->module == SIM_KV
+        && message->kv.kind == KV_RECORDS)
+        message->kv.record_count = 0;
     if (message->module != SIM_CHORD)
         return true;
     if (world->mutant == SIM_MUTANT_UNHEARD && message->chord.kind == CHORD_STATE
@@ -96,6 +99,9 @@ bool sim_mutant_hears(struct sim_world *world, uint32_t peer, struct sim_message
     if (world->mutant == SIM_MUTANT_FORGETFUL && message->module == SIM_CHORD
         && message->chord.kind == CHORD_STATE_REPLY && message->chord.peer_count > 1)
         message->chord.peer_count = 1;
+    if (world->mutant == SIM_MUTANT_SELFISH && message->module == SIM_KV
+        && message->kv.kind == KV_STORE && message->kv.copy)
+        return false;
     return world->mutant != SIM_MUTANT_MUTE || message->module != SIM_DETECTOR
            || message->detector.kind != DETECTOR_PING;
 }

@@ -18,7 +18,10 @@
     X(IMPATIENT, "impatient", "crashes",  "finds no member at once and makes a ring of its own")  \
     X(FORGETFUL, "forgetful", "restarts", "keeps one successor of those it is told of")           \
     X(LIAR,      "liar",      "joins",    "says that keys of its own are its successor's")        \
-    X(MUTE,      "mute",      "joins",    "doesn't answer to a ping of the detector")
+    X(MUTE,      "mute",      "joins",    "answers no ping, and keeps whom it suspects to itself")\
+    X(TRUSTING,  "trusting",  "restarts", "takes silence for life")                               \
+    X(SELFISH,   "selfish",   "joins",    "keeps no copies of what others own")                   \
+    X(SECRETIVE, "secretive", "joins",    "tells nobody what it keeps")
 
 enum sim_mutant {
 #define SIM_MUTANT_ENUM(mutant, name, config, help) SIM_MUTANT_##mutant,

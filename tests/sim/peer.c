@@ -39,6 +39,8 @@ void sim_peer_schedule(struct sim_world *world, uint32_t peer)
     local_us = chord_deadline_us(own->chord);
     if (own->detector != NULL && detector_deadline_us(own->detector) < local_us)
         local_us = detector_deadline_us(own->detector);
+    if (own->kv != NULL && kv_deadline_us(own->kv) < local_us)
+        local_us = kv_deadline_us(own->kv);
     if (local_us == CHORD_NEVER)
         return;
     at_us = real_us(world, peer, local_us);
@@ -82,8 +84,19 @@ static const char *detector_name(enum detector_kind kind)
     return kind <= DETECTOR_NEWS ? names[kind] : "?";
 }
 
+static const char *kv_name(enum kv_kind kind)
+{
+    static const char *const names[KV_KIND_END] = {
+        [KV_STORE] = "Store", [KV_STORED] = "Stored", [KV_ASK] = "Ask", [KV_RECORDS] = "Records",
+    };
+
+    return kind < KV_KIND_END ? names[kind] : "?";
+}
+
 static const char *message_name(const struct sim_message *message)
 {
+    if (message->module == SIM_KV)
+        return kv_name(message->kv.kind);
     return message->module == SIM_CHORD ? chord_name(message->chord.kind)
                                         : detector_name(message->detector.kind);
 }
@@ -92,6 +105,9 @@ static size_t message_bytes(const struct sim_message *message)
 {
     size_t head = offsetof(struct sim_message, chord);
 
+    if (message->module == SIM_KV)
+        return head + offsetof(struct kv_message, records)
+               + message->kv.record_count * sizeof message->kv.records[0];
     if (message->module == SIM_DETECTOR)
         return head + offsetof(struct detector_message, rumors)
                + message->detector.rumor_count * sizeof message->detector.rumors[0];
@@ -101,7 +117,23 @@ static size_t message_bytes(const struct sim_message *message)
 
 static uint64_t message_token(const struct sim_message *message)
 {
+    if (message->module == SIM_KV)
+        return message->kv.token;
     return message->module == SIM_CHORD ? message->chord.token : message->detector.number;
+}
+
+/* A copy of the message, with the values that its records borrow behind it. */
+static struct sim_message *message_copy(const struct sim_message *message)
+{
+    uint32_t records = message->module == SIM_KV ? message->kv.record_count : 0;
+    struct sim_message *copy = memory_grow(NULL, 1, message->bytes + records * SIM_VALUE_BYTES);
+
+    memcpy(copy, message, message->bytes);
+    for (uint32_t i = 0; i < records; i++)
+        if (message->kv.records[i].bytes == SIM_VALUE_BYTES)
+            memcpy((uint8_t *)copy + message->bytes + i * SIM_VALUE_BYTES,
+                   message->kv.records[i].value, SIM_VALUE_BYTES);
+    return copy;
 }
 
 /* Hands world->outgoing to the network. */
@@ -123,14 +155,10 @@ static void post(struct sim_world *world, uint32_t from, uint32_t to)
     copies = sim_network_send(&world->network, world->now_us, from % world->places,
                               to % world->places, at_us);
     world->messages[message->module]++;
-    for (size_t i = 0; i < copies; i++) {
-        struct sim_message *copy = memory_grow(NULL, 1, message->bytes);
-
-        memcpy(copy, message, message->bytes);
+    for (size_t i = 0; i < copies; i++)
         sim_queue_put(&world->queue, (struct sim_event){ .at_us = at_us[i],
                                                          .kind = SIM_EVENT_MESSAGE, .peer = to,
-                                                         .message = copy });
-    }
+                                                         .message = message_copy(message) });
     note(world, from, copies > 0 ? "sends" : "sends, lost:", message_name(message), to,
          message_token(message));
 }
@@ -150,6 +178,15 @@ static void post_detector(struct sim_world *world, uint32_t from, uint32_t to,
     world->outgoing.module = SIM_DETECTOR;
     world->outgoing.detector = *message;
     post(world, from, to);
+}
+
+static void post_kv(struct sim_world *world, uint32_t from, const struct kv_send *send)
+{
+    world->outgoing.module = SIM_KV;
+    memcpy(&world->outgoing.kv, &send->message,
+           offsetof(struct kv_message, records)
+               + send->message.record_count * sizeof send->message.records[0]);
+    post(world, from, send->contact);
 }
 
 /* --- what a peer knows, for those above --- */
@@ -254,6 +291,8 @@ static void detector_act(struct sim_world *world, uint32_t peer,
     case DETECTOR_ACTION_CHANGED:
         note(world, peer, action->state == DETECTOR_DEAD ? "calls dead" : "changes its mind of",
              NULL, to, 0);
+        if (world->mutant == SIM_MUTANT_MUTE)
+            break;
         if (action->state == DETECTOR_DEAD || action->state == DETECTOR_LEFT)
             tell_later(world, peer, to, true);
         else if (action->state == DETECTOR_ALIVE)
@@ -277,7 +316,74 @@ static void detector_do(struct sim_world *world, uint32_t peer, struct detector_
         detector_act(world, peer, &world->detector_actions.list[i]);
 }
 
-/* --- chord --- */
+/* --- chord, and the store above it --- */
+
+#define KV_TOKENS (UINT64_C(1) << 63)  /* this bit is set in lookups for the store */
+
+static void chord_do(struct sim_world *world, uint32_t peer, struct chord_event *event);
+
+/* What the actions point to lives until the next step of the store, and a lookup may end in one at
+ * once: so lookups come last. */
+static void kv_do(struct sim_world *world, uint32_t peer, struct kv_event *event)
+{
+    struct kv_actions *out = &world->kv_actions;
+    struct kv_lookup lookups[KV_LOOKUPS_MAX];
+    size_t lookup_count;
+
+    event->now_us = sim_peer_clock_us(world, peer);
+    kv_step(world->peers[peer].kv, event, out);
+    kv_check(world->peers[peer].kv);
+    for (size_t i = 0; i < out->send_count; i++)
+        post_kv(world, peer, &out->sends[i]);
+    for (size_t i = 0; i < out->result_count; i++)
+        world->hooks.stored(world->hooks.arg, peer, &out->results[i]);
+    lookup_count = out->lookup_count;
+    memcpy(lookups, out->lookups, sizeof lookups);
+    for (size_t i = 0; i < lookup_count; i++)
+        chord_do(world, peer, &(struct chord_event){ .kind = CHORD_EVENT_LOOKUP,
+                                                     .key = lookups[i].key,
+                                                     .token = lookups[i].token | KV_TOKENS });
+}
+
+static void kv_ring(struct sim_world *world, uint32_t peer)
+{
+    struct chord *chord = world->peers[peer].chord;
+    struct kv_event event = { .kind = KV_EVENT_RING, .predecessor = chord_predecessor(chord),
+                              .member = chord_status(chord) == CHORD_MEMBER };
+
+    event.successors = chord_successors(chord, &event.successor_count);
+    kv_do(world, peer, &event);
+}
+
+static void result_give(struct sim_world *world, uint32_t peer, struct chord_result *result)
+{
+    if (world->peers[peer].kv != NULL && result->token & KV_TOKENS) {
+        result->token &= ~KV_TOKENS;
+        kv_do(world, peer, &(struct kv_event){ .kind = KV_EVENT_FOUND, .lookup = result,
+                                               .token = result->token });
+    } else if (world->hooks.result != NULL) {
+        world->hooks.result(world->hooks.arg, peer, result);
+    }
+}
+
+void sim_peer_put(struct sim_world *world, uint32_t peer, const struct chord_id *key,
+                  uint64_t token, uint64_t lifetime_us, const uint8_t *value)
+{
+    note(world, peer, "puts", NULL, SIM_NOBODY, token);
+    kv_do(world, peer, &(struct kv_event){ .kind = KV_EVENT_PUT, .key = *key, .token = token,
+                                           .sequence = world->now_us, .value = value,
+                                           .bytes = SIM_VALUE_BYTES,
+                                           .lifetime_us = lifetime_us });
+    sim_peer_schedule(world, peer);
+}
+
+void sim_peer_get(struct sim_world *world, uint32_t peer, const struct chord_id *key,
+                  uint64_t token)
+{
+    note(world, peer, "gets", NULL, SIM_NOBODY, token);
+    kv_do(world, peer, &(struct kv_event){ .kind = KV_EVENT_GET, .key = *key, .token = token });
+    sim_peer_schedule(world, peer);
+}
 
 static bool has_heard(const struct sim_peer *own, uint32_t other)
 {
@@ -311,14 +417,20 @@ static void changes_follow(struct sim_world *world, uint32_t peer)
     adoption_check(world, peer, &before);
     if (world->peers[peer].detector != NULL)
         watch_neighbours(world, peer);
+    if (world->peers[peer].kv != NULL)
+        kv_ring(world, peer);
     if (world->is_ring_watched)
         ring_check(world);
 }
 
+/* Results are given last, from a copy: who gets one may start another step. */
 static void chord_do(struct sim_world *world, uint32_t peer, struct chord_event *event)
 {
     struct chord_actions *out = &world->chord_actions;
     struct chord *chord = world->peers[peer].chord;
+    struct chord_result results[CHORD_RESULTS_MAX];
+    size_t result_count;
+    bool has_changed;
 
     event->now_us = sim_peer_clock_us(world, peer);
     chord_step(chord, event, out);
@@ -326,11 +438,13 @@ static void chord_do(struct sim_world *world, uint32_t peer, struct chord_event 
         chord_check(chord);
     for (size_t i = 0; i < out->send_count; i++)
         post_chord(world, peer, &out->sends[i]);
-    if (world->hooks.result != NULL)
-        for (size_t i = 0; i < out->result_count; i++)
-            world->hooks.result(world->hooks.arg, peer, &out->results[i]);
-    if (out->changed != 0 && !world->are_checks_off)
+    has_changed = out->changed != 0;
+    result_count = out->result_count;
+    memcpy(results, out->results, result_count * sizeof results[0]);
+    if (has_changed && !world->are_checks_off)
         changes_follow(world, peer);
+    for (size_t i = 0; i < result_count; i++)
+        result_give(world, peer, &results[i]);
 }
 
 void sim_peer_tell(struct sim_world *world, uint32_t peer, uint32_t other, bool has_failed)
@@ -372,6 +486,11 @@ void sim_peer_start(struct sim_world *world, uint32_t peer)
         own->detector = detector_new(&world->detector_settings, &own->id, own->disk->incarnation,
                                      seed, sim_peer_clock_us(world, peer));
         if (own->detector == NULL)
+            abort();
+    }
+    if (world->has_kv) {
+        own->kv = kv_new(&world->kv_params, &(struct chord_peer){ own->id, peer });
+        if (own->kv == NULL)
             abort();
     }
     own->wake_us = UINT64_MAX;
@@ -456,6 +575,9 @@ void sim_peer_stop(struct sim_world *world, uint32_t peer)
     own->chord = NULL;
     detector_free(own->detector);
     own->detector = NULL;
+    kv_free(own->kv);
+    own->kv = NULL;
+    own->stopped_us = world->now_us;
     sim_peer_show(world, peer);
     note(world, peer, "stops", NULL, SIM_NOBODY, 0);
     if (world->is_ring_watched && world->broken.what == NULL)
@@ -511,7 +633,14 @@ void sim_peer_hear(struct sim_world *world, uint32_t peer, const struct sim_mess
     note(world, peer, "hears", message_name(message), message->from, message_token(message));
     if (world->mutant != SIM_MUTANT_NONE && !sim_mutant_hears(world, peer, message))
         return;
-    if (message->module == SIM_CHORD) {
+    if (message->module == SIM_KV) {
+        for (uint32_t i = 0; i < message->kv.record_count; i++)
+            message->kv.records[i].value = message->kv.records[i].bytes == 0 ? NULL
+                : (const uint8_t *)arrived + arrived->bytes + i * SIM_VALUE_BYTES;
+        if (own->kv != NULL)
+            kv_do(world, peer, &(struct kv_event){ .kind = KV_EVENT_MESSAGE,
+                                                   .message = &message->kv });
+    } else if (message->module == SIM_CHORD) {
         if (own->detector != NULL)
             detector_do(world, peer, &(struct detector_event){ .type = DETECTOR_EVENT_HEARD,
                                                                .contact = message->from });
@@ -534,6 +663,15 @@ static void endless_check(struct sim_world *world, uint32_t peer)
                         peer, SIM_NOBODY);
 }
 
+static void trust_all(struct sim_world *world, uint32_t peer)
+{
+    struct detector_view view;
+
+    for (uint32_t i = 0; detector_at(world->peers[peer].detector, i, &view); i++)
+        detector_do(world, peer, &(struct detector_event){ .type = DETECTOR_EVENT_HEARD,
+                                                           .contact = view.contact });
+}
+
 void sim_peer_wake(struct sim_world *world, uint32_t peer)
 {
     struct sim_peer *own = &world->peers[peer];
@@ -543,9 +681,13 @@ void sim_peer_wake(struct sim_world *world, uint32_t peer)
     own->wake_us = UINT64_MAX;
     if (chord_deadline_us(own->chord) <= sim_peer_clock_us(world, peer))
         chord_do(world, peer, &(struct chord_event){ .kind = CHORD_EVENT_TIME });
+    if (world->mutant == SIM_MUTANT_TRUSTING)
+        trust_all(world, peer);
     if (own->detector != NULL
         && detector_deadline_us(own->detector) <= sim_peer_clock_us(world, peer))
         detector_do(world, peer, &(struct detector_event){ .type = DETECTOR_EVENT_TIMEOUT });
+    if (own->kv != NULL && kv_deadline_us(own->kv) <= sim_peer_clock_us(world, peer))
+        kv_do(world, peer, &(struct kv_event){ .kind = KV_EVENT_TIME });
     sim_peer_schedule(world, peer);
     if (own->wake_us == world->now_us)
         endless_check(world, peer);

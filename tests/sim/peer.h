@@ -33,6 +33,13 @@ void sim_peer_leave(struct sim_world *world, uint32_t peer);
 void sim_peer_lookup(struct sim_world *world, uint32_t peer, const struct chord_id *key,
                      uint64_t token, enum chord_mode mode);
 
+/* Has it put a value of SIM_VALUE_BYTES under the key, or get what is there: hooks.stored follows.
+ * */
+void sim_peer_put(struct sim_world *world, uint32_t peer, const struct chord_id *key,
+                  uint64_t token, uint64_t lifetime_us, const uint8_t *value);
+void sim_peer_get(struct sim_world *world, uint32_t peer, const struct chord_id *key,
+                  uint64_t token);
+
 /* Its chord is told that `other` failed or is alive. */
 void sim_peer_tell(struct sim_world *world, uint32_t peer, uint32_t other, bool has_failed);
 

@@ -11,6 +11,7 @@
 #include "random.h"
 #include "plan.h"
 #include "scene.h"
+#include "store.h"
 
 #define JOB_WATCHES 2         /* others that a peer watches since they run a job with it */
 /* A whole pool that restarts makes a ring again; within the proof there is always a member. */
@@ -80,6 +81,7 @@ static void start(void *arg, uint32_t peer)
     sim_peer_start(&scene->world, peer);
     sim_peer_join(&scene->world, peer, known, invite(scene, peer, known), 0);
     job_watch(scene, peer);
+    sim_store_begin(scene, peer);
 }
 
 static uint64_t alone_us(const struct sim_plan *plan)
@@ -103,6 +105,7 @@ static void restart(struct sim_scene *scene, uint32_t peer)
     sim_peer_start(world, peer);
     sim_peer_join(world, peer, disk->known, disk->known_count, alone_us(scene->plan));
     job_watch(scene, peer);
+    sim_store_begin(scene, peer);
 }
 
 /* Who runs at a place; SIM_NOBODY: nobody does. */
@@ -173,7 +176,7 @@ static void scene_init(struct sim_scene *scene, const struct sim_plan *plan)
     struct sim_faults faults;
     struct sim_setup setup = { .seed = plan->seed, .places = plan->peers, .lives = 2,
                                .is_traced = plan->is_reported, .is_loud = plan->is_loud,
-                               .has_detector = true };
+                               .has_detector = true, .has_kv = true };
 
     params.successors = SUCCESSORS_LEAST + plan->seed % (SUCCESSORS_MOST - SUCCESSORS_LEAST + 1);
     sim_faults_make(&faults, plan->seed, plan->peers, config->ranges, config->faults_from_us,
@@ -186,7 +189,8 @@ static void scene_init(struct sim_scene *scene, const struct sim_plan *plan)
     sim_world_init(&scene->world, &setup, &params, &faults);
     scene->world.mutant = plan->mutant;
     scene->world.is_ring_watched = config->promises & SIM_PROVEN;
-    scene->world.hooks = (struct sim_hooks){ .result = sim_scene_result, .fault = fault,
+    scene->world.hooks = (struct sim_hooks){ .result = sim_scene_result,
+                                             .stored = sim_store_result, .fault = fault,
                                              .start = start, .work = sim_scene_work,
                                              .arg = scene };
 }

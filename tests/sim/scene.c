@@ -3,6 +3,7 @@
 
 #include "peer.h"
 #include "random.h"
+#include "store.h"
 
 /* A tenth of the real times, so that a minute holds what takes ten; but the network stays as slow
  * as it is, so patience with it does too. */
@@ -106,6 +107,10 @@ void sim_scene_work(void *arg, uint32_t number)
     struct chord_id key;
     uint32_t peer;
 
+    if (number >= SIM_WORK_PUT) {
+        sim_store_work(scene, number);
+        return;
+    }
     if (number == SIM_WORK_LOOKUP) {
         peer = some_peer(&scene->world, scene->world.now_us);
         sim_scene_key(scene, scene->world.now_us, &key);

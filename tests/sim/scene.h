@@ -14,8 +14,20 @@
 #define SIM_LOOKUPS_MAX  8192
 #define SIM_KEYS         6u                /* looked up by everybody at the end */
 
-/* Numbers of SIM_EVENT_WORK; what is above is (peer * SIM_KEYS + key) of the end. */
-enum sim_work { SIM_WORK_LOOKUP, SIM_WORK_END };
+/* Numbers of SIM_EVENT_WORK; what is above is (peer * SIM_KEYS + key) of the end. With the bits of
+ * the store: the peer in the low byte, and above it the life that publishes, or the key. */
+enum sim_work {
+    SIM_WORK_LOOKUP,
+    SIM_WORK_END,
+    SIM_WORK_PUT = 1 << 29,
+    SIM_WORK_GET = 1 << 30
+};
+
+/* Sequences, which are times: of the last put of a peer's life that was acknowledged, and of the
+ * one before. */
+struct sim_publisher {
+    uint64_t done, before;
+};
 
 struct sim_lookup {
     uint32_t peer, starts;  /* who asked, in which life */
@@ -33,6 +45,8 @@ struct sim_scene {
     uint32_t introductions;            /* of islands, by users */
     uint32_t lookup_count, lookups_failed, finals_open;
     struct sim_lookup lookups[SIM_LOOKUPS_MAX];
+    struct sim_publisher publishers[2 * SIM_FAULT_PEERS_MAX];
+    uint32_t gets_open;
 };
 
 struct chord_params sim_scene_params(void);

@@ -71,6 +71,8 @@ void sim_world_init(struct sim_world *world, const struct sim_setup *setup,
     world->peer_count = setup->places * setup->lives;
     world->has_detector = setup->has_detector;
     world->detector_settings = detector_settings_default();
+    world->has_kv = setup->has_kv;
+    world->kv_params = kv_params_default();
     world->peers = memory_new(world->peer_count, sizeof *world->peers);
     sim_ring_init(&world->ring, world->peer_count, (uint32_t)params->successors);
     peers_make(world, faults != NULL);

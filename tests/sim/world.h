@@ -21,6 +21,7 @@
 #include "network.h"
 #include "proto/chord/chord.h"
 #include "proto/detector/detector.h"
+#include "proto/kv/kv.h"
 #include "queue.h"
 #include "ring.h"
 #include "trace.h"
@@ -38,19 +39,24 @@ struct sim_disk {
 struct sim_peer {
     struct chord *chord;        /* NULL: doesn't run */
     struct detector *detector;
+    struct kv *kv;
     struct chord_id id;
     uint64_t clock_offset_us;
     uint32_t clock_rate;        /* its microseconds in a real second */
     uint32_t starts;
+    uint64_t stopped_us;        /* when it stopped last */
     uint64_t wake_us;           /* the wake that is queued; UINT64_MAX: none */
     uint32_t idle_wakes;        /* in a row, without time having passed */
     struct sim_disk *disk;
     uint64_t heard[SIM_HEARD_WORDS];  /* bits: from whom a message came since it started */
 };
 
-enum sim_module { SIM_CHORD, SIM_DETECTOR, SIM_MODULES };
+enum sim_module { SIM_CHORD, SIM_DETECTOR, SIM_KV, SIM_MODULES };
 
-/* On its way. Only as many bytes as the message needs are there. */
+#define SIM_VALUE_BYTES 16  /* of each value in the store */
+
+/* On its way. Only as many bytes as the message needs are there; behind them the values of kv's
+ * records, SIM_VALUE_BYTES each. */
 struct sim_message {
     enum sim_module module;
     uint32_t from;
@@ -59,6 +65,7 @@ struct sim_message {
     union {
         struct chord_message chord;
         struct detector_message detector;
+        struct kv_message kv;
     };
 };
 
@@ -67,6 +74,7 @@ struct sim_world;
 /* What the one who runs the world wants to hear of. */
 struct sim_hooks {
     void (*result)(void *arg, uint32_t peer, const struct chord_result *result);
+    void (*stored)(void *arg, uint32_t peer, const struct kv_result *result);
     void (*fault)(void *arg, uint32_t number, bool ends);
     void (*start)(void *arg, uint32_t peer);
     void (*work)(void *arg, uint32_t number);
@@ -87,7 +95,8 @@ struct sim_world {
     struct sim_ring ring;
     struct chord_params params;
     struct detector_settings detector_settings;
-    bool has_detector;
+    struct kv_params kv_params;
+    bool has_detector, has_kv;
     bool is_ring_watched;       /* check Zave's invariant after each change */
     bool are_checks_off;        /* for measurements of large rings */
     enum sim_mutant mutant;
@@ -96,6 +105,7 @@ struct sim_world {
     struct sim_message incoming, outgoing;
     struct chord_actions chord_actions;
     struct detector_actions detector_actions;
+    struct kv_actions kv_actions;
 };
 
 struct sim_setup {
@@ -103,7 +113,7 @@ struct sim_setup {
     uint32_t places;
     uint32_t lives;             /* ids for each place: 2 with rebirths, else 1 */
     bool is_traced, is_loud;
-    bool has_detector;
+    bool has_detector, has_kv;
 };
 
 /* Peers are there and none runs. Takes a copy of `faults`, which may be NULL. */

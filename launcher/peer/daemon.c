@@ -175,20 +175,29 @@ static const struct sessions_hooks sessions_hooks = {
 
 /* --- the overlay --- */
 
+/* Said when programs are answered, too: who reads it asks next. */
+static void
+say_ready(const struct daemon *daemon)
+{
+    char address[ADDRESS_TEXT_MAX] = "no address";
+
+    if (daemon->address_count > 0)
+        address_print(&daemon->addresses[0], address);
+    daemon_say("pool %s: peer %s is ready at %s", daemon->membership.pool,
+               daemon->membership.name, address);
+}
+
 static void
 on_status(void *arg, enum chord_status status)
 {
     struct daemon *daemon = arg;
-    char address[ADDRESS_TEXT_MAX] = "no address";
 
     if (status == CHORD_GONE && daemon->phase == DAEMON_LEAVING)
         return;
     if (status != CHORD_MEMBER)
         return;
-    if (daemon->address_count > 0)
-        address_print(&daemon->addresses[0], address);
-    daemon_say("pool %s: peer %s is ready at %s", daemon->membership.pool,
-               daemon->membership.name, address);
+    if (daemon->has_sessions)
+        say_ready(daemon);
     offers_changed(&daemon->offers, true);
 }
 
@@ -322,6 +331,8 @@ daemon_begin(struct daemon *daemon, struct text *error)
         return -1;
     }
     daemon->has_sessions = true;
+    if (chord_status(overlay_chord(daemon->overlay)) == CHORD_MEMBER)
+        say_ready(daemon);
     timer_begin(daemon, &daemon->vitals, on_vitals, DAEMON_VITALS_MS);
     timer_begin(daemon, &daemon->care, on_care, DAEMON_CARE_MS);
     daemon->phase = DAEMON_RUNNING;

@@ -153,8 +153,8 @@ peer_add(struct table *table, const Cpmp__PeerRow *row)
     table_text(table, &part);
     tool_peers_distance(&part, row);
     table_text(table, &part);
-    table_cell(table, row->sharing ? "shares" : *row->reason != '\0' ? row->reason
-                                                                     : "doesn't share");
+    table_cell(table, *row->reason != '\0' ? row->reason
+                      : row->sharing ? "shares" : "doesn't share");
 }
 
 static void

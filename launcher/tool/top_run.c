@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cpmp top at work: asks once a second, shows what came, takes keys and signals. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ struct run {
     bool live;                   /* on a terminal; else one look, as JSON */
     uv_timer_t refresh;
     uv_poll_t keys;
+    int keys_fd;
     uv_signal_t signals[SIGNAL_COUNT];
 };
 
@@ -67,12 +70,20 @@ json_show(struct run *run)
 /* --- the end --- */
 
 static void
+on_keys_closed(uv_handle_t *handle)
+{
+    struct run *run = handle->data;
+
+    close(run->keys_fd);
+}
+
+static void
 on_ended(struct tool_session *session)
 {
     struct run *run = session->arg;
 
     uv_close((uv_handle_t *)&run->refresh, NULL);
-    uv_close((uv_handle_t *)&run->keys, NULL);
+    uv_close((uv_handle_t *)&run->keys, on_keys_closed);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         uv_close((uv_handle_t *)&run->signals[i], NULL);
 }
@@ -194,6 +205,21 @@ on_signal(uv_signal_t *handle, int number)
     tool_session_end(run->session, number == SIGINT ? TOOL_OK : 128 + number);
 }
 
+/* libuv makes what it polls nonblocking, and the terminal is shared: with our own standard output,
+ * and with the shell that goes on when we end. So it polls an epoll that polls the terminal. */
+static int
+keys_open(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 static void
 events_start(struct run *run)
 {
@@ -202,7 +228,7 @@ events_start(struct run *run)
     uv_timer_init(loop, &run->refresh);
     run->refresh.data = run;
     uv_timer_start(&run->refresh, on_refresh, REFRESH_MS, REFRESH_MS);
-    uv_poll_init(loop, &run->keys, STDIN_FILENO);
+    uv_poll_init(loop, &run->keys, run->keys_fd);
     run->keys.data = run;
     uv_poll_start(&run->keys, UV_READABLE, on_keys);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
@@ -222,6 +248,11 @@ on_ready(struct tool_session *session)
     run->top.pool = session->welcome->welcome->pool;
     run->top.name = session->welcome->welcome->name;
     if (run->live) {
+        run->keys_fd = keys_open();
+        if (run->keys_fd < 0) {
+            tool_session_fail(session, "the keyboard can't be watched: %s", strerror(errno));
+            return;
+        }
         events_start(run);
         session->ended = on_ended;
         if (terminal_init(&session->tool->error) != 0) {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -352,7 +352,9 @@ top_start(int *fd_p)
         setenv("TERM", "xterm", 1);
         alarm(WAIT_MS / 1000);
         signal(SIGPIPE, SIG_IGN);
-        _exit(run("top"));
+        int code = run("top");
+        /* The shell goes on with this terminal. */
+        _exit((fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK) != 0 ? 99 : code);
     }
     await(*fd_p, "zoe ");
     return pid;

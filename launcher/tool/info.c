@@ -17,7 +17,7 @@
 
 /* --- showing --- */
 
-static const struct table_column columns[] = {{"", 0}, {"", 0}, {"", 0}};
+static const struct table_column columns[] = {{"", 0}, {"", 0}};
 
 /* The items of one group, which needn't stand together. */
 static void
@@ -26,15 +26,17 @@ group_add(struct tool *tool, const Cpmp__InfoReply *info, const char *group)
     struct table table;
     struct text text = {0};
 
-    table_init(&table, columns, 3);
+    table_init(&table, columns, 2);
     for (size_t i = 0; i < info->n_items; i++) {
         const Cpmp__InfoItem *item = info->items[i];
 
         if (strcmp(item->group, group) != 0)
             continue;
         table_print(&table, "  %s", item->name);
-        table_cell(&table, item->value);
-        table_cell(&table, item->note);
+        if (*item->note != '\0')
+            table_print(&table, "%s (%s)", item->value, item->note);
+        else
+            table_cell(&table, item->value);
     }
     table_write(&table, &text, tool->columns);
     table_release(&table);

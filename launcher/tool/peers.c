@@ -122,7 +122,7 @@ row_add(struct table *table, const Cpmp__PeerRow *row, bool detailed)
     else
         for (int i = 0; i < 6; i++)
             table_cell(table, "");
-    table_cell(table, row->sharing ? "" : row->reason);
+    table_cell(table, row->reason);
 }
 
 /* "3 peers, 2 share; free: 5.5 of 12 cores, 10.0 GiB of 24.0 GiB memory". */
@@ -183,7 +183,7 @@ row_json(struct text *text, const Cpmp__PeerRow *row)
     json_string(text, "name", row->name);
     json_bool(text, "self", row->self);
     json_bool(text, "sharing", row->sharing);
-    tool_json_string(text, "reason", row->sharing ? "" : row->reason);
+    tool_json_string(text, "reason", row->reason);
     json_number(text, "cores", row->cores);
     json_decimal(text, "free_cores", row->free_millicores / 1000.0, 3);
     json_number(text, "memory_bytes", row->memory_bytes);

@@ -85,11 +85,10 @@ counters_add(struct tool *tool, const Cpmp__RingReply *ring)
 static void
 tables_add(struct tool *tool, const Cpmp__RingReply *ring)
 {
-    text_print(&tool->out, "%s", ring->joined ? "in the ring" : "not in the ring yet");
-    if (*ring->health != '\0') {
-        text_add_string(&tool->out, ": ");
+    if (*ring->health != '\0')
         text_visible_word(&tool->out, ring->health);
-    }
+    else
+        text_add_string(&tool->out, ring->joined ? "in the ring" : "not in the ring yet");
     text_add_string(&tool->out, "\n\n");
     places_add(tool, ring);
     if (ring->n_counters > 0)

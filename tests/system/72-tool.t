@@ -78,7 +78,7 @@ test_expect_success 'a socket that nobody listens at is no daemon' '
 '
 
 test_expect_success 'info needs no daemon' '
-    tool 0 info && grep "^  cpmpd  *doesn.t run  *no cpmpd runs here" out && grep "^machine" out &&
+    tool 0 info && grep "^  cpmpd  *doesn.t run (no cpmpd runs here" out && grep "^machine" out &&
     tool 0 info --json && $PERL -MJSON::PP -0 -e "
         my \$info = decode_json(<STDIN>);
         my %has = map { \$_->{name} => \$_->{value} } @{ \$info->{items} };

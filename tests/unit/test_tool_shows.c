@@ -293,7 +293,7 @@ the_ring_shows_places_links_and_counters(void **state)
         .health = "all well"};
     reply.ring_reply = &ring;
     assert_int_equal(TOOL_OK, tool_ring_show(&tool, &reply));
-    out_has("in the ring: all well\n\nPLACE         NAME  STATE  DISTANCE  ID ");
+    out_has("all well\n\nPLACE         NAME  STATE  DISTANCE  ID ");
     out_has("\nthis peer     zoe   -             -  " ID_A "\n"
             "predecessor   bob   alive    1.5 ms  " ID_B "  10.0.0.5:7711\n"
             "successor 1   bob ");
@@ -496,9 +496,9 @@ info_is_grouped(void **state)
     assert_int_equal(TOOL_OK, tool_info_show(&tool, &reply));
     out_is("machine\n"
            "  cores  4\n"
-           "  arch   x86_64  note\n"
+           "  arch   x86_64 (note)\n"
            "\nsandbox\n"
-           "  landlock  missing  accept it: cpmp policy set accept-weakness=no-landlock\n");
+           "  landlock  missing (accept it: cpmp policy set accept-weakness=no-landlock)\n");
     tool.options.json = true;
     info.n_items = 1;
     assert_int_equal(TOOL_OK, tool_info_show(&tool, &reply));

@@ -121,7 +121,7 @@ host_kill() { # host
 
 # As many peers as that are seen from a host.
 peers_seen() { # host, count
-    test "$(on "$1" cpmp peers --json | jq length)" = "$2"
+    test "$(on "$1" cpmp peers --json | jq '.peers | length')" = "$2"
 }
 
 pool_end() {

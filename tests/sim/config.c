@@ -13,7 +13,7 @@ static const struct sim_config configs[] = {
     {
         .name = "joins",
         .title = "peers that join one after the other or all at once make one ring",
-        .peers_min = 3, .peers_max = 50, .promises = SIM_PROVEN | SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 50, .is_proven = true,
         .form_us = 12 * SECOND, .faults_from_us = 0, .faults_until_us = 15 * SECOND,
         .seeds = 450,
         .ranges = {
@@ -26,7 +26,7 @@ static const struct sim_config configs[] = {
     {
         .name = "crashes",
         .title = "crashes, leaves and returns as far as the proof goes break nothing for a moment",
-        .peers_min = 6, .peers_max = 40, .promises = SIM_PROVEN | SIM_LOOKUPS,
+        .peers_min = 6, .peers_max = 40, .is_proven = true,
         .form_us = 10 * SECOND, .faults_from_us = 12 * SECOND, .faults_until_us = 40 * SECOND,
         .seeds = 600,
         .ranges = {
@@ -43,7 +43,7 @@ static const struct sim_config configs[] = {
     {
         .name = "network",
         .title = "a ring where messages are lost, delayed, doubled, reordered is whole again",
-        .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 30,
         .form_us = 8 * SECOND, .faults_from_us = 0, .faults_until_us = 35 * SECOND,
         .seeds = 600,
         .ranges = {
@@ -56,7 +56,7 @@ static const struct sim_config configs[] = {
     {
         .name = "partitions",
         .title = "a network cut in two, one way or around a bridge ends as one ring",
-        .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 30,
         .form_us = 8 * SECOND, .faults_from_us = 5 * SECOND, .faults_until_us = 45 * SECOND,
         .seeds = 600,
         .ranges = {
@@ -68,7 +68,7 @@ static const struct sim_config configs[] = {
     {
         .name = "restarts",
         .title = "a ring whose peers crash and restart, as they were or as new, is whole again",
-        .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 30,
         .form_us = 8 * SECOND, .faults_from_us = 0, .faults_until_us = 40 * SECOND,
         .seeds = 600,
         .ranges = {
@@ -82,7 +82,7 @@ static const struct sim_config configs[] = {
     {
         .name = "suspicion",
         .title = "living peers that are called dead, and wrong clocks, cost nobody the ring",
-        .peers_min = 3, .peers_max = 30, .promises = SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 30,
         .form_us = 8 * SECOND, .faults_from_us = 5 * SECOND, .faults_until_us = 40 * SECOND,
         .seeds = 600,
         .ranges = {
@@ -95,7 +95,7 @@ static const struct sim_config configs[] = {
     {
         .name = "storm",
         .title = "all of it at once ends as one ring with every value in its place",
-        .peers_min = 3, .peers_max = 50, .promises = SIM_LOOKUPS,
+        .peers_min = 3, .peers_max = 50,
         .form_us = 15 * SECOND, .faults_from_us = 0, .faults_until_us = 60 * SECOND,
         .seeds = 750,
         .ranges = {

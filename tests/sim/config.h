@@ -7,8 +7,8 @@
  *
  * Zave's proof ("How to make Chord correct", 2017) is about peers that crash, leave or join while
  * each message arrives, in order or not, before anybody stops waiting for it; where nobody is
- * called dead who lives; and where no crash takes the last live successor that a member has. Under
- * SIM_PROVEN a run stays inside these bounds (a crash that would go too far doesn't happen), and
+ * called dead who lives; and where no crash takes the last live successor that a member has. With
+ * is_proven a run stays inside these bounds (a crash that would go too far doesn't happen), and
  * the invariant is checked over the whole ring whenever the state of a peer changed:
  *
  *     each live member has a live successor in its list; following the first live one, there is one
@@ -28,18 +28,13 @@
 
 #include "fault.h"
 
-enum sim_promise {
-    SIM_PROVEN = 1,   /* within the proof: check the ring after each change */
-    SIM_LOOKUPS = 2,  /* lookups all the time: none of them may give a wrong answer */
-};
-
 #define SIM_RANGES_MAX 12
 
 struct sim_config {
     const char *name;
     const char *title;         /* what must hold, as a test's name */
     uint32_t peers_min, peers_max;
-    uint32_t promises;
+    bool is_proven;            /* within the proof: check the ring after each change */
     uint64_t form_us;          /* peers start within it */
     uint64_t faults_from_us, faults_until_us;
     uint32_t seeds;            /* in `make check` */

@@ -88,7 +88,7 @@ static uint64_t alone_us(const struct sim_plan *plan)
 {
     if (plan->mutant == SIM_MUTANT_IMPATIENT)
         return 1;
-    return plan->config->promises & SIM_PROVEN ? 0 : ALONE_US;
+    return plan->config->is_proven ? 0 : ALONE_US;
 }
 
 static void restart(struct sim_scene *scene, uint32_t peer)
@@ -131,7 +131,7 @@ static void fault_begins(struct sim_scene *scene, uint32_t number)
                 sim_peer_tell(world, peer, other, true);
         return;
     }
-    if (scene->plan->config->promises & SIM_PROVEN && !sim_ring_may_lose(&world->ring, peer))
+    if (scene->plan->config->is_proven && !sim_ring_may_lose(&world->ring, peer))
         return;
     scene->stopped[number] = peer;
     if (fault->kind == SIM_FAULT_LEAVE)
@@ -188,7 +188,7 @@ static void scene_init(struct sim_scene *scene, const struct sim_plan *plan)
         scene->stopped[i] = SIM_NOBODY;
     sim_world_init(&scene->world, &setup, &params, &faults);
     scene->world.mutant = plan->mutant;
-    scene->world.is_ring_watched = config->promises & SIM_PROVEN;
+    scene->world.is_ring_watched = config->is_proven;
     scene->world.hooks = (struct sim_hooks){ .result = sim_scene_result,
                                              .stored = sim_store_result, .fault = fault,
                                              .start = start, .work = sim_scene_work,
@@ -242,7 +242,6 @@ void sim_run(const struct sim_plan *plan, struct sim_outcome *outcome_p)
         sim_run_report_now(scene.world.broken.what);
     outcome_fill(&scene, outcome_p);
     current = NULL;
-    sim_scene_release(&scene);
     sim_world_release(&scene.world);
 }
 

@@ -122,8 +122,3 @@ void sim_scene_work(void *arg, uint32_t number)
     sim_scene_key(scene, (number - SIM_WORK_END) % SIM_KEYS, &key);
     sim_scene_lookup(scene, peer, &key, true);
 }
-
-void sim_scene_release(struct sim_scene *scene)
-{
-    scene->plan = NULL;
-}

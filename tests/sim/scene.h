@@ -52,7 +52,6 @@ struct sim_scene {
 struct chord_params sim_scene_params(void);
 void sim_scene_result(void *arg, uint32_t peer, const struct chord_result *result);
 void sim_scene_work(void *arg, uint32_t number);
-void sim_scene_release(struct sim_scene *scene);
 
 /* Starts a lookup at a peer that runs. */
 void sim_scene_lookup(struct sim_scene *scene, uint32_t peer, const struct chord_id *key,

@@ -49,7 +49,7 @@ void sim_try(const struct sim_plan *plan, struct sim_outcome *outcome_p)
     if (got == (ssize_t)sizeof *outcome_p)
         return;
     *outcome_p = (struct sim_outcome){ .has_failed = true, .peer = UINT32_MAX,
-                                       .other = UINT32_MAX };
+                                       .other = UINT32_MAX, .faults = SIM_FAULTS_MAX };
     snprintf(outcome_p->what, sizeof outcome_p->what, "an assertion holds");
 }
 

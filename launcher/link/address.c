@@ -13,6 +13,7 @@ family_bytes(uint8_t family)
     return family == 4 ? 4 : family == 6 ? 16 : 0;
 }
 
+/* 0, for one of the system's choice, is read too. */
 static int
 port_parse(const char *text, uint16_t *port_p)
 {
@@ -25,7 +26,7 @@ port_parse(const char *text, uint16_t *port_p)
             return 0;
         port = port * 10 + (unsigned long)(*text - '0');
     }
-    if (port == 0 || port > UINT16_MAX)
+    if (port > UINT16_MAX)
         return 0;
     *port_p = (uint16_t)port;
     return 1;
@@ -69,8 +70,8 @@ host_parse(const char *host, struct address *address)
     return address->family != 0;
 }
 
-int
-address_parse(const char *text, struct address *address)
+static int
+parse(const char *text, struct address *address)
 {
     struct address parsed = {.port = ADDRESS_PORT};
     char host[ADDRESS_TEXT_MAX];
@@ -78,6 +79,17 @@ address_parse(const char *text, struct address *address)
 
     if (!text_split(text, host, &port) || (port != NULL && !port_parse(port, &parsed.port)) ||
         !host_parse(host, &parsed))
+        return 0;
+    *address = parsed;
+    return 1;
+}
+
+int
+address_parse(const char *text, struct address *address)
+{
+    struct address parsed;
+
+    if (!parse(text, &parsed) || parsed.port == 0)
         return 0;
     *address = parsed;
     return 1;
@@ -95,7 +107,7 @@ address_parse_listen(const char *text, struct address *address)
         *address = parsed;
         return 1;
     }
-    return address_parse(text, address);
+    return parse(text, address);
 }
 
 void

@@ -19,8 +19,8 @@ struct address {
 };
 
 /* "1.2.3.4:7711", "[fe80::1]:7711", without the port (then ADDRESS_PORT), an IPv6 address without
- * port also without brackets; with `any`, ":7711" and "*:7711" for all addresses of the machine. 1
- * when `text` is one. */
+ * port also without brackets; to listen at also ":7711" and "*:7711" for all addresses of the
+ * machine, and port 0 for one of the system's choice. 1 when `text` is one. */
 int address_parse(const char *text, struct address *address);
 int address_parse_listen(const char *text, struct address *address);
 /* As address_parse reads it, always with the port. */

@@ -411,6 +411,7 @@ start(struct daemon *daemon, struct text *error)
     text_print(error, "%s is in no pool yet: found one by cpmpd --create NAME, or join one by "
                       "cpmpd --join TOKEN (the token comes from cpmp pool invite on the peer that "
                       "founded it)", daemon->directory);
+    daemon->exit_code = DAEMON_EXIT_USAGE;
     return -1;
 }
 
@@ -543,7 +544,8 @@ daemon_run(const struct peer_options *options, char **environment)
         uv_run(&daemon->loop, UV_RUN_DEFAULT);
     } else {
         daemon_say("%s", text_string(&error));
-        daemon->exit_code = 1;
+        if (daemon->exit_code == 0)
+            daemon->exit_code = DAEMON_EXIT_FAILED;
     }
     daemon->phase = DAEMON_LEAVING;
     code = daemon->exit_code;

@@ -50,6 +50,9 @@
 #define DAEMON_LEAVE_MS     3000u    /* agents told to leave have this long */
 #define DAEMON_GREETING     1u       /* version of the messages between daemons */
 
+/* cpmpd(8); 0 when it was told to end */
+enum daemon_exit { DAEMON_EXIT_FAILED = 1, DAEMON_EXIT_USAGE = 2, DAEMON_EXIT_REFUSED = 3 };
+
 enum daemon_phase { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_LEAVING };
 
 struct daemon {

@@ -90,7 +90,7 @@ on_admitted(void *arg, struct admit_result *result, int error, const char *why)
     admission_free(admission);
     if (error != CPMP_OK) {
         daemon_say("%s", text_string(&trouble));
-        daemon_leave(daemon, 1);
+        daemon_leave(daemon, error == CPMP_EKEY ? DAEMON_EXIT_REFUSED : DAEMON_EXIT_FAILED);
     }
     text_release(&trouble);
 }
@@ -121,6 +121,7 @@ daemon_admit_join(struct daemon *daemon, struct text *error)
     if (token_has_expired(&admission->token, (int64_t)time(NULL))) {
         text_add_string(error, "the token has expired; ask for a new one (cpmp pool invite on the "
                                "pool's founder)");
+        daemon->exit_code = DAEMON_EXIT_REFUSED;
         admission_free(admission);
         return -1;
     }

@@ -143,7 +143,7 @@ daemon_net_revoked(struct daemon *daemon)
 {
     if (is_revoked(daemon, daemon->membership.id)) {
         daemon_say("this peer has been shut out of pool %s", daemon->membership.pool);
-        daemon_leave(daemon, 1);
+        daemon_leave(daemon, DAEMON_EXIT_REFUSED);
         return;
     }
     links_revoke(daemon->links, is_revoked, daemon);

@@ -30,6 +30,24 @@ stdout_print(const struct text *text)
     return 1;
 }
 
+/* --join -: the token is the first line of standard input, where no list of processes shows it. */
+static int
+token_read(struct peer_options *options, struct text *text)
+{
+    char line[TOKEN_TEXT_MAX + 2];
+
+    if (options->join == NULL || strcmp(options->join, "-") != 0)
+        return 0;
+    if (fgets(line, sizeof(line), stdin) == NULL) {
+        fputs("cpmpd: --join -: there is no token on standard input\n", stderr);
+        return -1;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    text_add_string(text, line);
+    options->join = text_string(text);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -47,6 +65,8 @@ main(int argc, char **argv)
     } else if (options.version) {
         text_print(&text, "cpmpd (cpmp) %s\n", PACKAGE_VERSION);
         code = stdout_print(&text);
+    } else if (token_read(&options, &text) != 0) {
+        code = DAEMON_EXIT_USAGE;
     } else {
         code = daemon_run(&options, environ);
     }

@@ -11,8 +11,8 @@
  */
 
 #include "agent/job.h"
-#include "agent/sandbox/sandbox.h"
 #include "agent/supervisor.h"
+#include "sandbox/sandbox.h"
 #include "text/text.h"
 
 struct caging {

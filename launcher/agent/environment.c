@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "process/libdir.h"
-#include "agent/sandbox/sandbox.h"
+#include "process/rank.h"
+#include "sandbox/sandbox.h"
 
 #define ENTRY_BYTES 64u
 #define LIBRARY_PATH "LD_LIBRARY_PATH="

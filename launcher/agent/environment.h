@@ -7,14 +7,9 @@
  * our library in front of LD_LIBRARY_PATH (process/libdir.h), unless the program's names it
  * already.
  * For a caged rank HOME and TMPDIR are the scratch, and the library's directory is the cage's.
- * The numbers of the descriptors are the same for every rank.
  */
 
 #include "agent/job.h"
-
-#define RANK_SEGMENT_FD  100
-#define RANK_DOORBELL_FD 101
-#define RANK_HOST_FD     102
 
 /* For local rank `index`, caged when `scratch` isn't NULL; a NULL-terminated array in one piece
  * with its strings, or NULL when memory is short. The program's own strings are not copied. The

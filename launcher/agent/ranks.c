@@ -9,6 +9,7 @@
 
 #include "agent/environment.h"
 #include "agent/report.h"
+#include "process/rank.h"
 
 /* A rank's three streams: the agent's ends and the rank's. -1: none. */
 struct stdio {

@@ -21,8 +21,8 @@
 
 #include <uv.h>
 
-#include "agent/sandbox/sandbox.h"
 #include "process/spawn.h"
+#include "sandbox/sandbox.h"
 
 enum supervisor_phase {
     SUPERVISOR_WATCHING, SUPERVISOR_LEAVING, SUPERVISOR_KILLING, SUPERVISOR_EMPTY

@@ -21,7 +21,6 @@
 
 #include <uv.h>
 
-#include "agent/sandbox/probe.h"
 #include "link/admit.h"
 #include "link/door.h"
 #include "link/links.h"
@@ -41,6 +40,7 @@
 #include "peer/sessions.h"
 #include "peer/supplies.h"
 #include "peer/warden.h"
+#include "sandbox/probe.h"
 #include "text/text.h"
 
 #define DAEMON_LINKS_MAX    512u     /* standing links; the least used one gives way */

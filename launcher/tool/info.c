@@ -6,9 +6,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/sandbox/probe.h"
 #include "local/state.h"
 #include "plat/plat.h"
+#include "sandbox/probe.h"
 #include "text/json.h"
 #include "text/memory.h"
 #include "text/table.h"

@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/sandbox/message.h"
-#include "agent/sandbox/probe.h"
-#include "agent/sandbox/sandbox.h"
+#include "sandbox/message.h"
+#include "sandbox/probe.h"
+#include "sandbox/sandbox.h"
 
 /* --- places --- */
 

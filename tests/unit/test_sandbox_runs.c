@@ -22,9 +22,9 @@
 
 #include <cpmp.h>
 
-#include "agent/sandbox/probe.h"
-#include "agent/sandbox/sandbox.h"
 #include "process/descendants.h"
+#include "sandbox/probe.h"
+#include "sandbox/sandbox.h"
 
 #define LIMIT_MS 20000
 

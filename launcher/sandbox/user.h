@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_USER_H
-#define CPI_AGENT_SANDBOX_USER_H
+#ifndef CPI_SANDBOX_USER_H
+#define CPI_SANDBOX_USER_H
 
 /* As whom foreign code runs when this process is root: the user `cpmp`, or `nobody`. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -15,9 +15,9 @@
 
 #include <cpmp.h>
 
-#include "agent/sandbox/landlock.h"
-#include "agent/sandbox/launch.h"
-#include "agent/sandbox/probe.h"
+#include "sandbox/landlock.h"
+#include "sandbox/launch.h"
+#include "sandbox/probe.h"
 
 #define STOP_AGAIN_MS 250u  /* a timer of a stopped process may send it SIGCONT */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_LIMITS_H
-#define CPI_AGENT_SANDBOX_LIMITS_H
+#ifndef CPI_SANDBOX_LIMITS_H
+#define CPI_SANDBOX_LIMITS_H
 
 /*
  * What caged processes may take of the machine, and the control groups that hold them to it.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/watch.h"
+#include "sandbox/watch.h"
 
 #include <ctype.h>
 #include <dirent.h>

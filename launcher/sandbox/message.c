@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/message.h"
+#include "sandbox/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_PLACE_H
-#define CPI_AGENT_SANDBOX_PLACE_H
+#ifndef CPI_SANDBOX_PLACE_H
+#define CPI_SANDBOX_PLACE_H
 
 /* Which paths inside are the system's, and which free for what a job brings. The functions for
  * others are sandbox_place and sandbox_scratch (sandbox.h). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_WATCH_H
-#define CPI_AGENT_SANDBOX_WATCH_H
+#ifndef CPI_SANDBOX_WATCH_H
+#define CPI_SANDBOX_WATCH_H
 
 /*
  * Looks after limits that the kernel doesn't hold for us: the longest run time, and the memory of

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/cage.h"
+#include "sandbox/cage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/environment.h"
-#include "agent/sandbox/landlock.h"
-#include "agent/sandbox/launch.h"
-#include "agent/sandbox/message.h"
+#include "process/rank.h"
 #include "process/spawn.h"
+#include "sandbox/landlock.h"
+#include "sandbox/launch.h"
+#include "sandbox/message.h"
 
 #define RULES_BYTES_MAX 65536u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_CAGE_H
-#define CPI_AGENT_SANDBOX_CAGE_H
+#ifndef CPI_SANDBOX_CAGE_H
+#define CPI_SANDBOX_CAGE_H
 
 /*
  * The cage: pid 1 of the sandbox. Starts ranks for the agent, tells how they went, reaps orphans.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/filter.h"
+#include "sandbox/filter.h"
 
 #include <errno.h>
 #include <linux/sched.h>

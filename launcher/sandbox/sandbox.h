@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_SANDBOX_H
-#define CPI_AGENT_SANDBOX_SANDBOX_H
+#ifndef CPI_SANDBOX_SANDBOX_H
+#define CPI_SANDBOX_SANDBOX_H
 
 /*
  * The cage in which an agent runs foreign ranks: one bubblewrap for the agent, and in it one
@@ -31,10 +31,10 @@
 
 #include <uv.h>
 
-#include "agent/sandbox/limits.h"
-#include "agent/sandbox/message.h"
-#include "agent/sandbox/watch.h"
 #include "process/spawn.h"
+#include "sandbox/limits.h"
+#include "sandbox/message.h"
+#include "sandbox/watch.h"
 #include "text/text.h"
 
 /* Where things lie inside. */

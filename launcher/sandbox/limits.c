@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/limits.h"
+#include "sandbox/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>

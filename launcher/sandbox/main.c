@@ -2,7 +2,7 @@
 
 /*
  * cpmp-cage FD: the first process in the sandbox of an agent. Started by cpmp-agent through
- * bubblewrap, never by hand; what the descriptor is stands in agent/sandbox/message.h.
+ * bubblewrap, never by hand; what the descriptor is stands in sandbox/message.h.
  *
  * A program of its own and not a role of cpmp-agent, because it starts in a millisecond less and
  * needs libc only, which is inside wherever the agent's libraries lie.
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/sandbox/cage.h"
+#include "sandbox/cage.h"
 
 int
 main(int argc, char **argv)

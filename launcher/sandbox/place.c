@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/place.h"
+#include "sandbox/place.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "agent/sandbox/sandbox.h"
+#include "sandbox/sandbox.h"
 #include "text/text.h"
 
 /* Roots that the cage fills by itself. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_LANDLOCK_H
-#define CPI_AGENT_SANDBOX_LANDLOCK_H
+#ifndef CPI_SANDBOX_LANDLOCK_H
+#define CPI_SANDBOX_LANDLOCK_H
 
 /*
  * Landlock (landlock(7)): a second fence behind the mounts, in case that one has a gap. By the

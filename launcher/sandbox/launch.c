@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/launch.h"
+#include "sandbox/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,9 @@
 #include <cpmp.h>
 
 #include "process/libdir.h"
-#include "agent/sandbox/filter.h"
-#include "agent/sandbox/place.h"
-#include "agent/sandbox/user.h"
+#include "sandbox/filter.h"
+#include "sandbox/place.h"
+#include "sandbox/user.h"
 
 #define SHM_BYTES (UINT64_C(64) << 20)  /* /dev/shm */
 #define NUMBER_INSIDE "1000"            /* user and group */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_FILTER_H
-#define CPI_AGENT_SANDBOX_FILTER_H
+#ifndef CPI_SANDBOX_FILTER_H
+#define CPI_SANDBOX_FILTER_H
 
 /*
  * The system calls of caged processes, as two seccomp filters, both of which must agree.

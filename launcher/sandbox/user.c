@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/user.h"
+#include "sandbox/user.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/sandbox/probe.h"
+#include "sandbox/probe.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -16,8 +16,8 @@
 
 #include <cpmp.h>
 
-#include "agent/sandbox/landlock.h"
-#include "agent/sandbox/launch.h"
+#include "sandbox/landlock.h"
+#include "sandbox/launch.h"
 
 static const struct sandbox_weakness_info infos[SANDBOX_WEAKNESS_COUNT] = {
 #define SANDBOX_WEAKNESS_INFO(field, word, how, what)                                              \

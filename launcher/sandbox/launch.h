@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_LAUNCH_H
-#define CPI_AGENT_SANDBOX_LAUNCH_H
+#ifndef CPI_SANDBOX_LAUNCH_H
+#define CPI_SANDBOX_LAUNCH_H
 
 /* From a configuration to a running bubblewrap with the cage in it. */
 
 #include <sys/types.h>
 
-#include "agent/sandbox/sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* What the cage gets in CONFIGURE, with a path behind it. Numbers of bytes, descriptors and so on;
  * UINT64_MAX: no limit. */

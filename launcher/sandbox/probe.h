@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_PROBE_H
-#define CPI_AGENT_SANDBOX_PROBE_H
+#ifndef CPI_SANDBOX_PROBE_H
+#define CPI_SANDBOX_PROBE_H
 
 /*
  * What this machine can't give the sandbox. Each weakness has a name, which the owner's policy may
@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "agent/sandbox/sandbox.h"
+#include "sandbox/sandbox.h"
 
 enum sandbox_weakness_kind { SANDBOX_NEEDED, SANDBOX_REFUSED, SANDBOX_COVERED };
 

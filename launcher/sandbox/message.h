@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_AGENT_SANDBOX_MESSAGE_H
-#define CPI_AGENT_SANDBOX_MESSAGE_H
+#ifndef CPI_SANDBOX_MESSAGE_H
+#define CPI_SANDBOX_MESSAGE_H
 
 /*
  * What agent and cage say to each other: messages of one size over a SOCK_SEQPACKET socket pair,

@@ -16,11 +16,11 @@
 
 #include <cpmp.h>
 
+#include "content/content.h"
 #include "exec/hosts.h"
 #include "exec/ship.h"
 #include "local/client.h"
 #include "local/state.h"
-#include "peer/content.h"
 #include "proto/computer/computer.h"
 #include "text/memory.h"
 #include "text/visible.h"

@@ -11,9 +11,9 @@
 
 #include <cpmp.h>
 
+#include "content/content.h"
+#include "content/elf_needs.h"
 #include "exec/sandbox.h"
-#include "peer/content.h"
-#include "peer/elf_needs.h"
 #include "process/libdir.h"
 #include "text/memory.h"
 

@@ -21,12 +21,12 @@
 
 #include <uv.h>
 
+#include "content/content.h"
 #include "link/admit.h"
 #include "link/door.h"
 #include "link/links.h"
 #include "peer/asking.h"
 #include "peer/book.h"
-#include "peer/content.h"
 #include "peer/enlist.h"
 #include "peer/history.h"
 #include "peer/jobs.h"

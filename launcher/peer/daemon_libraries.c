@@ -10,7 +10,7 @@
 
 #include <cpmp.h>
 
-#include "peer/elf_needs.h"
+#include "content/elf_needs.h"
 #include "process/libdir.h"
 #include "text/memory.h"
 

@@ -17,7 +17,7 @@
 
 #include <uv.h>
 
-#include "peer/content.h"
+#include "content/content.h"
 #include "peer/overlay.h"
 #include "wire/local.pb-c.h"
 #include "wire/peer.pb-c.h"

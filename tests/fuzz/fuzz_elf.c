@@ -13,8 +13,8 @@
 
 #include <cpmp.h>
 
-#include "peer/elf_cache.h"
-#include "peer/elf_file.h"
+#include "content/elf_cache.h"
+#include "content/elf_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

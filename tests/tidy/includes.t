@@ -53,24 +53,33 @@ sub library_offends {
     return say_include($include, "$folder may see @$allowed only");
 }
 
-my %launcher_folder = map { $_ => 1 } map { m{^launcher/([^/]+)/} ? $1 : () } files(qr{^launcher/});
+# What launcher folders may see beside themselves. The programs stand on top and see all the others,
+# but not each other: what two of them need belongs in a folder that they share.
+my @PROGRAMS = qw(agent exec peer tool);
+my %launcher_may = (
+    text => [@LOW],
+    process => [@LOW, 'text'],
+    proto => [qw(base wire)],
+    content => [@LOW, 'text'],
+    sandbox => [@LOW, qw(text process)],
+    link => [@LOW, 'text'],
+    control => [@LOW, qw(text link)],
+    local => [@LOW, qw(text link control)],
+    cc => [],
+);
+my @shared = sort keys %launcher_may;
+$launcher_may{$_} = [@LOW, @shared] for @PROGRAMS;
 
 sub launcher_offends {
     my ($include) = @_;
     my ($path, undef, $what, $quoted) = @$include;
     my ($folder) = $path =~ m{^launcher/([^/]+)/} or return "$path: not in a folder of launcher";
+    my $allowed = $launcher_may{$folder}
+        or return "$path: a folder that tests/tidy/includes.t does not know";
     return say_include($include, 'the launcher is no MPI program') if $what eq 'mpi.h';
     return () if !$quoted;
-    my $to = first_folder($what);
-    if ($folder eq 'proto') {
-        return grep({ $_ eq $to } qw(base wire proto)) ? ()
-            : say_include($include, 'proto may see base, wire and proto only');
-    }
-    return say_include($include,
-        'agent and exec are two programs; they meet in control messages only')
-        if "$folder $to" eq 'agent exec' || "$folder $to" eq 'exec agent';
-    return () if $launcher_folder{$to} || grep { $_ eq $to } @LOW;
-    return say_include($include, "the launcher may see its own folders, @LOW only");
+    return () if grep { $_ eq first_folder($what) } @$allowed, $folder;
+    return say_include($include, "$folder may see @$allowed only");
 }
 
 # examples and bench are programs like any user's.
@@ -124,7 +133,7 @@ sub of { my ($top) = @_; return grep { $_->[0] =~ m{^$top/} } @includes }
 
 rule('libcpmp: base <- plat, wire <- ring <- p2p <- comm, type, coll, gvar, event <- mpi',
     map { library_offends($_) } of('libcpmp'));
-rule('the launcher sees base, plat, wire, ring and itself',
+rule('launcher: text <- process, content, link <- sandbox, control <- local <- its programs',
     map { launcher_offends($_) } of('launcher'));
 rule('examples and bench see include/ only', map { user_offends($_) } of('examples'), of('bench'));
 rule('no two folders see each other', cycles());

@@ -25,7 +25,7 @@
 #include <cmocka.h>
 #include <cpmp.h>
 
-#include "peer/content.h"
+#include "content/content.h"
 
 #define PIECE CONTENT_PIECE_BYTES
 #define MANY  (100ull << 20)

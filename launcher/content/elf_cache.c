@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer/elf_cache.h"
+#include "content/elf_cache.h"
 
 #include <stdint.h>
 #include <string.h>

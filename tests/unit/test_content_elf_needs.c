@@ -19,9 +19,9 @@
 #include <cmocka.h>
 #include <cpmp.h>
 
-#include "peer/elf_cache.h"
-#include "peer/elf_file.h"
-#include "peer/elf_needs.h"
+#include "content/elf_cache.h"
+#include "content/elf_file.h"
+#include "content/elf_needs.h"
 
 #define BASE 0x400000u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whole contents: hashing, putting in, pinning. */
-#include "peer/content.h"
+#include "content/content.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include <cpmp.h>
 
-#include "peer/content_store.h"
+#include "content/state.h"
 #include "text/memory.h"
 
 void

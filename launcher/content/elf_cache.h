@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_ELF_CACHE_H
-#define CPI_PEER_ELF_CACHE_H
+#ifndef CPI_CONTENT_ELF_CACHE_H
+#define CPI_CONTENT_ELF_CACHE_H
 
 /* The index of libraries that ldconfig makes, /etc/ld.so.cache (glibc's dl-cache.h). What isn't of
  * the format used since glibc 2.2 is as good as empty. */

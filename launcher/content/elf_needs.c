@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer/elf_needs.h"
+#include "content/elf_needs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 
 #include <cpmp.h>
 
-#include "peer/elf_cache.h"
-#include "peer/elf_file.h"
+#include "content/elf_cache.h"
+#include "content/elf_file.h"
 #include "text/memory.h"
 
 #define LIBRARIES_MAX   512u

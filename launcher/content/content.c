@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer/content.h"
+#include "content/content.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -16,7 +16,7 @@
 
 #include <cpmp.h>
 
-#include "peer/content_store.h"
+#include "content/state.h"
 #include "text/memory.h"
 
 /* --- names --- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_ELF_NEEDS_H
-#define CPI_PEER_ELF_NEEDS_H
+#ifndef CPI_CONTENT_ELF_NEEDS_H
+#define CPI_CONTENT_ELF_NEEDS_H
 
 /*
  * What an executable needs to run on this machine: its machine, its interpreter (ld.so, or that of

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_CONTENT_H
-#define CPI_PEER_CONTENT_H
+#ifndef CPI_CONTENT_CONTENT_H
+#define CPI_CONTENT_CONTENT_H
 
 /*
  * The store of a peer: contents (executables, files) by the SHA-256 of their bytes, as files

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer/elf_file.h"
+#include "content/elf_file.h"
 
 #include <elf.h>
 #include <errno.h>

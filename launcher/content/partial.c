@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Contents that come in pieces. */
-#include "peer/content.h"
+#include "content/content.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include <cpmp.h>
 
-#include "peer/content_store.h"
+#include "content/state.h"
 #include "text/memory.h"
 
 struct content_partial {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_CONTENT_STORE_H
-#define CPI_PEER_CONTENT_STORE_H
+#ifndef CPI_CONTENT_STATE_H
+#define CPI_CONTENT_STATE_H
 
 /* The inside of the content store, shared by its sources. */
 
 #include <openssl/evp.h>
 
-#include "peer/content.h"
+#include "content/content.h"
 
 struct content_entry {
     struct content_name name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_PEER_ELF_FILE_H
-#define CPI_PEER_ELF_FILE_H
+#ifndef CPI_CONTENT_ELF_FILE_H
+#define CPI_CONTENT_ELF_FILE_H
 
 /*
  * What an ELF file says of the libraries it wants (System V ABI, chapter 5; ELF-64 Object File

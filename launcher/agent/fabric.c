@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "agent/fabric_state.h"
-#include "control/address.h"
+#include "link/address.h"
 #include "plat/plat.h"
 
 #define LISTEN_DEFAULT      "127.0.0.1"
@@ -62,7 +62,7 @@ listen_address_set(struct fabric *fabric, const char *listen, struct sockaddr_st
     const char *format = strchr(listen, ':') ? "[%s]:0" : "%s:0";
     int length = snprintf(fabric->address, sizeof(fabric->address), format, listen);
 
-    if (length < (int)sizeof(fabric->address) && control_address_parse(fabric->address, address) &&
+    if (length < (int)sizeof(fabric->address) && address_parse_socket(fabric->address, address) &&
         !address_is_wildcard(address))
         return CPMP_OK;
     snprintf(why, FABRIC_WHY_MAX, "cannot open the fabric at '%.100s': not an address that other "
@@ -216,7 +216,7 @@ listener_open(struct fabric *fabric, const struct fabric_config *config, const c
     uint64_t patience_us = fabric->patience_us < DOOR_PATIENCE_US ? fabric->patience_us
                                                                   : DOOR_PATIENCE_US;
     door_init(&fabric->door, (struct sockaddr *)&address, (socklen_t)bytes, patience_us);
-    control_address_print((struct sockaddr *)&address, fabric->address);
+    address_print_socket((struct sockaddr *)&address, fabric->address);
     return 0;
 }
 

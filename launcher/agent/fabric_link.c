@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/address.h"
+#include "link/address.h"
 #include "plat/plat.h"
 
 #define RETRY_US 20000ull  /* after an accident while connecting; a refusal is final */
@@ -131,7 +131,7 @@ fabric_connect(struct fabric *fabric, uint32_t peer, const char *address)
 {
     struct sockaddr_storage parsed;
 
-    if (peer >= fabric->peers || peer == fabric->peer || !control_address_parse(address, &parsed))
+    if (peer >= fabric->peers || peer == fabric->peer || !address_parse_socket(address, &parsed))
         return CPMP_EINVAL;
     struct fabric_link *link = &fabric->links[peer];
     if (link->state != LINK_IDLE && link->state != LINK_LOST)

@@ -28,7 +28,7 @@
 #include "agent/fabric_hello.h"
 #include "agent/fabric_library.h"
 #include "agent/fabric_seal.h"
-#include "control/address.h"
+#include "link/address.h"
 
 enum link_state {
     LINK_IDLE, LINK_CONNECTING, LINK_RETRY, LINK_EXPECTED, LINK_GREETED, LINK_UP, LINK_LOST
@@ -51,7 +51,7 @@ struct fabric_link {
     uint32_t sealed_places;          /* a bit for each that is in flight */
     struct cpi_hello hello;          /* CONNECTING: the one sent */
     struct sockaddr_storage address;
-    char address_text[CONTROL_ADDRESS_MAX];
+    char address_text[ADDRESS_TEXT_MAX];
 };
 
 /* A posted receive. `bytes` lies so that the frames behind the header start on 64 bytes. */
@@ -86,7 +86,7 @@ struct fabric {
     struct fabric_link *links;      /* [peers] */
     struct fabric_buffer *buffers;  /* [buffer_count] */
     char *memory;                   /* of all buffers */
-    char address[CONTROL_ADDRESS_MAX];
+    char address[ADDRESS_TEXT_MAX];
 };
 
 /* --- fabric_link.c --- */

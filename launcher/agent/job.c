@@ -94,7 +94,7 @@ job_listen_at(struct job *job, int connection_fd)
     socklen_t bytes = sizeof(local);
 
     if (getsockname(connection_fd, (struct sockaddr *)&local, &bytes) != 0 ||
-        !control_address_print_host((struct sockaddr *)&local, job->reached_at))
+        !address_print_host((struct sockaddr *)&local, job->reached_at))
         job->reached_at[0] = '\0';
 }
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "control/address.h"
+#include "link/address.h"
 #include "ring/segment.h"
 #include "wire/control.pb-c.h"
 
@@ -26,7 +26,7 @@ struct job {
     uint32_t capacity_millicores;
     char *listen;              /* address for the fabric endpoint; "": loopback */
     uint16_t port_first, port_last;  /* its ports; 0, 0: any */
-    char reached_at[CONTROL_ADDRESS_MAX];  /* stands in for an empty Setup.listen; "": nothing */
+    char reached_at[ADDRESS_TEXT_MAX];  /* stands in for an empty Setup.listen; "": nothing */
     bool encrypt;              /* what goes to other agents */
     char *cgroup, *home;       /* directories of control groups (Setup); "": none */
     Cpmp__Start *start;        /* NULL before job_start; owned */

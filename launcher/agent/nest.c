@@ -20,8 +20,8 @@
 #include <cpmp.h>
 
 #include "agent/agent.h"
-#include "control/address.h"
 #include "control/nest.h"
+#include "link/address.h"
 
 #define BACKLOG   64
 #define WHY_BYTES 256u
@@ -88,10 +88,10 @@ socket_listen(const struct sockaddr_storage *address, bool both)
 static bool
 address_make(const char *host, uint32_t port, struct sockaddr_storage *address)
 {
-    char text[CONTROL_ADDRESS_MAX];
+    char text[ADDRESS_TEXT_MAX];
     int length = snprintf(text, sizeof(text), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 
-    return length < (int)sizeof(text) && control_address_parse(text, address);
+    return length < (int)sizeof(text) && address_parse_socket(text, address);
 }
 
 /* All machines have IPv4; some no IPv6. */

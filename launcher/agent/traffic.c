@@ -68,7 +68,7 @@ peers_connect(struct traffic *traffic)
     const Cpmp__Start *start = traffic->job->start;
 
     for (uint32_t peer = 0; peer < traffic->job->peers && peer < start->n_peers; peer++) {
-        char address[CONTROL_ADDRESS_MAX] = "";
+        char address[ADDRESS_TEXT_MAX] = "";
         const ProtobufCBinaryData *told = &start->peers[peer]->fabric_address;
         if (peer == traffic->job->peer)
             continue;

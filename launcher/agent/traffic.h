@@ -13,8 +13,8 @@
 #include "agent/job.h"
 #include "agent/router.h"
 #include "agent/services.h"
-#include "control/address.h"
 #include "control/stream.h"
+#include "link/address.h"
 
 struct traffic {
     struct fabric *fabric;

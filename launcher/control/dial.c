@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/dial.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-static void dial_go_on(struct control_dial *dial);
 
 static void
 timer_close(uv_timer_t *timer)
@@ -22,10 +19,12 @@ control_dial_stop(struct control_dial *dial)
     if (dial->over)
         return;
     dial->over = true;
-    for (uint32_t i = 0; i < dial->next; i++) {
-        control_handshake_free(dial->handshakes[i]);
-        dial->handshakes[i] = NULL;
+    for (uint32_t i = 0; i < dial->count; i++) {
+        control_handshake_free(dial->attempts[i].handshake);
+        dial->attempts[i].handshake = NULL;
     }
+    dial_free(dial->dial);
+    dial->dial = NULL;
     timer_close(&dial->stagger);
     timer_close(&dial->patience);
 }
@@ -39,101 +38,104 @@ control_dial_release(struct control_dial *dial)
 }
 
 static void
-attempt_failed(struct control_dial *dial, uint32_t index, const char *why)
+address_failed(struct control_dial *dial, const char *address, const char *why)
 {
-    text_print(&dial->why, "%s%s: %s", dial->why.used > 0 ? "; " : "", dial->addresses[index], why);
+    text_print(&dial->why, "%s%s: %s", dial->why.used > 0 ? "; " : "", address, why);
 }
 
 static void
 dial_fail(struct control_dial *dial)
 {
-    if (dial->why.used == 0)
-        text_add_string(&dial->why, "it has no address");
+    const char *why = dial_why(dial->dial);
+
+    text_print(&dial->why, "%s%s", dial->why.used > 0 && *why != '\0' ? "; " : "", why);
     control_dial_stop(dial);
     dial->hooks->on_failed(dial->arg, text_string(&dial->why));
 }
 
-static uint32_t
-attempt_index(const struct control_dial *dial, const struct control_handshake *handshake)
+/* A handshake came to nothing. */
+static void
+attempt_failed(struct control_dial *dial, const char *address, const char *why)
 {
-    uint32_t index = 0;
-
-    while (dial->handshakes[index] != handshake)
-        index++;
-    return index;
+    address_failed(dial, address, why);
+    if (!dial->exhausted)
+        dial_more(dial->dial, NULL);
+    else if (dial->open == 0)
+        dial_fail(dial);
 }
 
 static void
 on_end(struct control_handshake *handshake, const char *why)
 {
     struct control_dial *dial = handshake->owner;
-    uint32_t index = attempt_index(dial, handshake);
+    struct control_dial_attempt *attempt = dial->attempts;
     struct tls *tls;
     int fd;
 
-    dial->handshakes[index] = NULL;
+    while (attempt->handshake != handshake)
+        attempt++;
+    attempt->handshake = NULL;
     dial->open--;
     if (why != NULL) {
-        attempt_failed(dial, index, why);
+        attempt_failed(dial, attempt->address, why);
         control_handshake_free(handshake);
-        dial_go_on(dial);
         return;
     }
     control_handshake_take(handshake, &fd, &tls);
     control_dial_stop(dial);
-    dial->hooks->on_connected(dial->arg, fd, tls, dial->addresses[index]);
-}
-
-/* 0, or -1 when the address came to nothing at once. */
-static int
-attempt_start(struct control_dial *dial, uint32_t index)
-{
-    struct sockaddr_storage address;
-    socklen_t bytes;
-    int fd;
-
-    if (!control_address_parse(dial->addresses[index], &address)) {
-        attempt_failed(dial, index, "not a numeric address with a port");
-        return -1;
-    }
-    bytes = address.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, bytes) != 0 && errno != EINPROGRESS) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        fd = -1;
-    }
-    if (fd >= 0)
-        dial->handshakes[index] = control_handshake_new(dial->loop, fd, dial->context, false,
-                                                        on_end, dial);
-    if (dial->handshakes[index] == NULL) {
-        attempt_failed(dial, index, strerror(errno));
-        return -1;
-    }
-    dial->open++;
-    return 0;
+    dial->hooks->on_connected(dial->arg, fd, tls, attempt->address);
 }
 
 static void
 on_stagger(uv_timer_t *timer)
 {
-    dial_go_on(timer->data);
+    struct control_dial *dial = timer->data;
+
+    dial_more(dial->dial, NULL);
+}
+
+/* A control stream is made of a descriptor; closing libuv's handle closes its own. */
+static int
+descriptor_take(uv_tcp_t *tcp)
+{
+    uv_os_fd_t fd;
+    int status = uv_fileno((uv_handle_t *)tcp, &fd);
+    int taken = status < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (status < 0)
+        errno = -status;
+    int error = errno;
+    dial_drop(tcp);
+    errno = error;
+    return taken;
 }
 
 static void
-dial_go_on(struct control_dial *dial)
+on_dialed(void *arg, uv_tcp_t *tcp, const struct address *address)
 {
-    bool started = false;
+    struct control_dial *dial = arg;
+    struct control_dial_attempt *attempt = &dial->attempts[dial->count];
+    int fd;
 
-    while (dial->next < dial->count && !started) {
-        dial->next++;
-        started = attempt_start(dial, dial->next - 1) == 0;
+    if (tcp == NULL) {
+        dial->exhausted = true;
+        if (dial->open == 0)
+            dial_fail(dial);
+        return;
     }
-    if (dial->open == 0)
-        dial_fail(dial);
-    else if (dial->next < dial->count)
-        uv_timer_start(&dial->stagger, on_stagger, CONTROL_DIAL_STAGGER_MS, 0);
+    assert(dial->count < DIAL_ADDRESSES_MAX);
+    dial->count++;
+    address_print(address, attempt->address);
+    fd = descriptor_take(tcp);
+    if (fd >= 0)
+        attempt->handshake = control_handshake_new(dial->loop, fd, dial->context, false, on_end,
+                                                   dial);
+    if (attempt->handshake == NULL) {
+        attempt_failed(dial, attempt->address, strerror(errno));
+        return;
+    }
+    dial->open++;
+    uv_timer_start(&dial->stagger, on_stagger, DIAL_STAGGER_MS, 0);
 }
 
 static void
@@ -141,10 +143,28 @@ on_patience(uv_timer_t *timer)
 {
     struct control_dial *dial = timer->data;
 
-    for (uint32_t i = 0; i < dial->next; i++)
-        if (dial->handshakes[i] != NULL)
-            attempt_failed(dial, i, "no answer");
+    for (uint32_t i = 0; i < dial->count; i++)
+        if (dial->attempts[i].handshake != NULL)
+            address_failed(dial, dial->attempts[i].address, "no answer");
+    dial_stop(dial->dial, "no answer");
     dial_fail(dial);
+}
+
+static size_t
+addresses_read(struct control_dial *dial, char *const *texts, size_t count,
+               struct address addresses[DIAL_ADDRESSES_MAX])
+{
+    struct sockaddr_storage socket;
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && used < DIAL_ADDRESSES_MAX; i++) {
+        if (address_parse_socket(texts[i], &socket) &&
+            address_from_sockaddr((struct sockaddr *)&socket, &addresses[used]))
+            used++;
+        else
+            address_failed(dial, texts[i], "not a numeric address with a port");
+    }
+    return used;
 }
 
 void
@@ -152,19 +172,18 @@ control_dial_start(struct control_dial *dial, uv_loop_t *loop, char *const *addr
                    const unsigned char key[TLS_KEY_BYTES], const struct control_dial_hooks *hooks,
                    void *arg)
 {
+    struct address numeric[DIAL_ADDRESSES_MAX];
+
     memset(dial, 0, sizeof(*dial));
     dial->loop = loop;
     dial->hooks = hooks;
     dial->arg = arg;
     dial->context = tls_context_new_key(key);
-    dial->count = (uint32_t)(count < CONTROL_DIAL_ADDRESSES_MAX ? count
-                                                                : CONTROL_DIAL_ADDRESSES_MAX);
-    for (uint32_t i = 0; i < dial->count; i++)
-        snprintf(dial->addresses[i], sizeof(dial->addresses[i]), "%s", addresses[i]);
     uv_timer_init(loop, &dial->stagger);
     uv_timer_init(loop, &dial->patience);
     dial->stagger.data = dial->patience.data = dial;
     uv_update_time(loop);
-    uv_timer_start(&dial->stagger, on_stagger, 0, 0);  /* hooks come from the loop */
+    dial->dial = dial_new(loop, numeric, addresses_read(dial, addresses, count, numeric), on_dialed,
+                          dial);
     uv_timer_start(&dial->patience, on_patience, CONTROL_DIAL_PATIENCE_MS, 0);
 }

@@ -3,20 +3,20 @@
 #define CPI_CONTROL_DIAL_H
 
 /*
- * Connects to one agent that has several addresses, IPv4 and IPv6: the first at once, the next when
- * one has failed or after CONTROL_DIAL_STAGGER_MS, so that an address which swallows everything
- * costs little; the first whose TLS handshake succeeds is taken (RFC 8305 in spirit).
+ * Connects to one agent that has several addresses, IPv4 and IPv6, in turn (link/dial.h). Who
+ * accepts is not yet the agent: while a TLS handshake is under way the next address is tried after
+ * DIAL_STAGGER_MS all the same, so that one which swallows everything costs little; the first whose
+ * handshake succeeds is taken.
  */
 
 #include <uv.h>
 
-#include "control/address.h"
 #include "control/handshake.h"
+#include "link/address.h"
+#include "link/dial.h"
 #include "text/text.h"
 
-#define CONTROL_DIAL_ADDRESSES_MAX 8u
-#define CONTROL_DIAL_STAGGER_MS    250u
-#define CONTROL_DIAL_PATIENCE_MS   5000u
+#define CONTROL_DIAL_PATIENCE_MS 5000u
 
 struct control_dial;
 
@@ -27,22 +27,29 @@ struct control_dial_hooks {
     void (*on_failed)(void *arg, const char *why);
 };
 
+/* An address that was connected to. */
+struct control_dial_attempt {
+    struct control_handshake *handshake;  /* NULL: it has failed */
+    char address[ADDRESS_TEXT_MAX];
+};
+
 struct control_dial {
     uv_loop_t *loop;
     uv_timer_t stagger, patience;
     struct tls_context *context;
-    char addresses[CONTROL_DIAL_ADDRESSES_MAX][CONTROL_ADDRESS_MAX];
-    uint32_t count, next, open;  /* addresses; the next to be tried; handshakes under way */
-    struct control_handshake *handshakes[CONTROL_DIAL_ADDRESSES_MAX];
-    struct text why;
+    struct dial *dial;
+    struct control_dial_attempt attempts[DIAL_ADDRESSES_MAX];
+    uint32_t count, open;  /* attempts; their handshakes under way */
+    bool exhausted;        /* `dial` has no more addresses */
     bool over;
+    struct text why;
     const struct control_dial_hooks *hooks;
     void *arg;
 };
 
-/* Starts. `addresses` are numeric, with port (control/address.h); what comes after the first
- * CONTROL_DIAL_ADDRESSES_MAX isn't tried. One of the hooks follows, from the loop. The struct must
- * stay until the loop has closed its handles; its context until the session is freed. */
+/* Starts. `addresses` are numeric, with port (address_parse_socket); what comes after the first
+ * DIAL_ADDRESSES_MAX isn't tried. One of the hooks follows, from the loop. The struct must stay
+ * until the loop has closed its handles; its context until the session is freed. */
 void control_dial_start(struct control_dial *dial, uv_loop_t *loop, char *const *addresses,
                         size_t count, const unsigned char key[TLS_KEY_BYTES],
                         const struct control_dial_hooks *hooks, void *arg);

@@ -81,19 +81,6 @@ incoming_read(struct control_handshake *handshake)
     return NULL;
 }
 
-static const char *
-connection_look(struct control_handshake *handshake)
-{
-    int error = 0;
-    socklen_t bytes = sizeof(error);
-
-    if (!handshake->connecting)
-        return NULL;
-    handshake->connecting = false;
-    getsockopt(handshake->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
-    return error != 0 ? strerror(error) : NULL;
-}
-
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 /* Waits for room to write only while there is something to be written. */
@@ -101,7 +88,7 @@ static void
 poll_arm(struct control_handshake *handshake)
 {
     const unsigned char *bytes;
-    int write = handshake->connecting || tls_outgoing(handshake->tls, &bytes) > 0;
+    int write = tls_outgoing(handshake->tls, &bytes) > 0;
 
     uv_poll_start(&handshake->poll, UV_READABLE | (write ? UV_WRITABLE : 0), on_ready);
 }
@@ -110,13 +97,11 @@ static void
 on_ready(uv_poll_t *poll, int status, int events)
 {
     struct control_handshake *handshake = poll->data;
-    const char *why = connection_look(handshake);  /* libuv calls every error EBADF */
+    const char *why = incoming_read(handshake);  /* libuv calls every error EBADF */
 
     (void)events;
     if (why == NULL && status < 0)
         why = "the connection broke";
-    if (why == NULL)
-        why = incoming_read(handshake);
     if (why == NULL && !outgoing_write(handshake))
         why = strerror(errno);
     if (why != NULL || tls_is_ready(handshake->tls)) {
@@ -143,7 +128,6 @@ control_handshake_new(uv_loop_t *loop, int fd, struct tls_context *context, bool
     handshake->poll.data = handshake;
     handshake->fd = fd;
     handshake->tls = tls_new(context, server);
-    handshake->connecting = !server;
     handshake->on_end = on_end;
     handshake->owner = owner;
     poll_arm(handshake);

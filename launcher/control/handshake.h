@@ -3,8 +3,8 @@
 #define CPI_CONTROL_HANDSHAKE_H
 
 /*
- * A connection on its way to be a control stream: connecting, if it is ours, then the TLS handshake
- * by the key that both sides have (link/tls.h). What its owners do about time and about many of
+ * A connection on its way to be a control stream: the TLS handshake by the key that both sides have
+ * (link/tls.h). What its owners do about time and about many of
  * them: control/dial.h for the side that connects, control/door.h for the one that listens.
  */
 
@@ -25,12 +25,11 @@ struct control_handshake {
     uv_poll_t poll;
     int fd;
     struct tls *tls;
-    bool connecting;
     control_handshake_fn *on_end;
     void *owner;
 };
 
-/* Starts with `fd`, a socket that connects (client) or was accepted (server), and takes it over.
+/* Starts with `fd`, a socket that connected (client) or was accepted (server), and takes it over.
  * NULL with errno: it is closed then. `context` must outlive the session. */
 struct control_handshake *control_handshake_new(uv_loop_t *loop, int fd,
                                                 struct tls_context *context, bool server,

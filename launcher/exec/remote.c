@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/address.h"
+#include "link/address.h"
 #include "text/memory.h"
 
 #define CORES_MAX 65536ul
@@ -85,7 +85,7 @@ line_parse(struct exec_remotes *remotes, char *line)
     if (!key_parse(key, remote->key))
         return "a key is 64 hexadecimal digits";
     while ((address = strtok_r(NULL, " \t", &rest)) != NULL) {
-        if (!control_address_parse(address, &parsed))
+        if (!address_parse_socket(address, &parsed))
             return "an address is numeric and has a port, as in 10.77.0.1:7712";
         exec_remote_add_address(remote, address);
     }

@@ -2,6 +2,7 @@
 #include "link/address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,15 +111,20 @@ address_parse_listen(const char *text, struct address *address)
     return parse(text, address);
 }
 
+static void
+host_print(const struct address *address, char out[INET6_ADDRSTRLEN])
+{
+    snprintf(out, INET6_ADDRSTRLEN, "?");
+    if (address->family != 0)
+        inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes, out, INET6_ADDRSTRLEN);
+}
+
 void
 address_print(const struct address *address, char out[ADDRESS_TEXT_MAX])
 {
-    char host[INET6_ADDRSTRLEN] = "?";
+    char host[INET6_ADDRSTRLEN];
 
-    if (address->family == 4)
-        inet_ntop(AF_INET, address->bytes, host, sizeof(host));
-    else if (address->family == 6)
-        inet_ntop(AF_INET6, address->bytes, host, sizeof(host));
+    host_print(address, host);
     snprintf(out, ADDRESS_TEXT_MAX, address->family == 6 ? "[%s]:%u" : "%s:%u", host,
              address->port);
 }
@@ -168,6 +174,75 @@ address_to_sockaddr(const struct address *address, struct sockaddr_storage *out)
     memcpy(&in.sin_addr, address->bytes, 4);
     memcpy(out, &in, sizeof(in));
     return sizeof(in);
+}
+
+/* Cuts the scope off a host; 0 without one, or when this machine has no such interface. */
+static uint32_t
+scope_take(char *host)
+{
+    char *scope = strchr(host, '%');
+
+    if (scope == NULL)
+        return 0;
+    *scope = '\0';
+    return if_nametoindex(scope + 1);
+}
+
+bool
+address_parse_socket(const char *text, struct sockaddr_storage *out)
+{
+    struct address parsed = {0};
+    char host[ADDRESS_TEXT_MAX];
+    const char *port;
+    uint32_t scope;
+
+    if (!text_split(text, host, &port) || port == NULL || !port_parse(port, &parsed.port))
+        return false;
+    scope = text[0] == '[' ? scope_take(host) : 0;
+    if (!host_parse(host, &parsed) || (parsed.family == 6) != (text[0] == '['))
+        return false;
+    address_to_sockaddr(&parsed, out);
+    if (parsed.family == 6)
+        ((struct sockaddr_in6 *)out)->sin6_scope_id = scope;
+    return true;
+}
+
+/* "%" and the interface of a scoped address, which IPv4 in the clothes of IPv6 isn't. */
+static void
+scope_print(const struct sockaddr *from, const struct address *address, char out[IF_NAMESIZE + 1])
+{
+    uint32_t scope = address->family == 6 ? ((const struct sockaddr_in6 *)from)->sin6_scope_id : 0;
+
+    out[0] = scope != 0 && if_indextoname(scope, out + 1) != NULL ? '%' : '\0';
+}
+
+bool
+address_print_host(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1];
+    struct address address;
+
+    if (!address_from_sockaddr(from, &address))
+        return false;
+    host_print(&address, host);
+    scope_print(from, &address, scope);
+    snprintf(out, ADDRESS_TEXT_MAX, "%s%s", host, scope);
+    return true;
+}
+
+bool
+address_print_socket(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1];
+    struct address address;
+
+    if (!address_from_sockaddr(from, &address))
+        return false;
+    host_print(&address, host);
+    scope_print(from, &address, scope);
+    snprintf(out, ADDRESS_TEXT_MAX, address.family == 6 ? "[%s%s]:%u" : "%s%s:%u", host, scope,
+             address.port);
+    return true;
 }
 
 int

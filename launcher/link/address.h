@@ -2,15 +2,16 @@
 #ifndef CPI_LINK_ADDRESS_H
 #define CPI_LINK_ADDRESS_H
 
-/* Where a peer listens: an IPv4 or IPv6 address and a TCP port; numbers, no names, so that looking
- * one up never makes a daemon wait. */
+/* Where somebody listens: an IPv4 or IPv6 address and a TCP port; numbers, no names, so that
+ * looking one up never makes a program wait. */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #define ADDRESS_PORT       7711  /* the control port where none is said */
 #define ADDRESS_BYTES_MAX  16u
-#define ADDRESS_TEXT_MAX   56u   /* "[...]:65535" with its end */
+#define ADDRESS_TEXT_MAX   80u   /* "[...%interface]:65535" with its end */
 
 struct address {
     uint8_t family;                     /* 4 or 6; 0: none */
@@ -30,6 +31,14 @@ void address_print(const struct address *address, char out[ADDRESS_TEXT_MAX]);
 int address_from_sockaddr(const struct sockaddr *from, struct address *address);
 /* Returns the length of what was written. */
 socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *out);
+
+/* For sockets of this machine: "10.77.0.1:4711", "[fe80::1%eth0]:4711"; the port is always there and
+ * may be 0, IPv6 is in brackets and may have a scope. False when `text` is none of these, or `from`
+ * neither IPv4 nor IPv6. */
+bool address_parse_socket(const char *text, struct sockaddr_storage *out);
+bool address_print_socket(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX]);
+/* The same without the port and brackets. */
+bool address_print_host(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX]);
 
 /* Whether a connection can go there: it has a port and is no wildcard, multicast or broadcast. */
 int address_is_usable(const struct address *address);

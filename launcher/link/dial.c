@@ -218,10 +218,24 @@ void
 dial_more(struct dial *dial, const char *why)
 {
     for (size_t i = 0; i < dial->count; i++) {
-        if (dial->attempts[i].state == ATTEMPT_WON)
+        if (dial->attempts[i].state == ATTEMPT_WON && why != NULL)
             attempt_fail(&dial->attempts[i], why);
+        else if (dial->attempts[i].state == ATTEMPT_WON)
+            dial->attempts[i].state = ATTEMPT_FAILED;
     }
     uv_timer_start(&dial->timer, on_timer, 0, 0);
+}
+
+void
+dial_stop(struct dial *dial, const char *why)
+{
+    uv_timer_stop(&dial->timer);
+    for (size_t i = 0; i < dial->count; i++) {
+        if (dial->attempts[i].state != ATTEMPT_OPEN)
+            continue;
+        attempt_drop(&dial->attempts[i], ATTEMPT_FAILED);
+        attempt_fail(&dial->attempts[i], why);
+    }
 }
 
 const char *

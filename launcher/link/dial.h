@@ -28,8 +28,12 @@ typedef void dial_fn(void *arg, uv_tcp_t *tcp, const struct address *address);
 struct dial *dial_new(uv_loop_t *loop, const struct address *addresses, size_t count, dial_fn *fn,
                       void *arg);
 
-/* The connection given last was no good, and why; `fn` is called again. */
+/* The connection given last was no good, and why; `fn` is called again. `why` NULL: it may still
+ * become good, but others are tried, too; what comes of it is the caller's to say. */
 void dial_more(struct dial *dial, const char *why);
+
+/* Ends the attempts that are open, for the reason `why`. `fn` isn't called for them. */
+void dial_stop(struct dial *dial, const char *why);
 
 /* "10.0.0.1:7711: connection refused; [::1]:7711: ..."; valid as long as `dial`. */
 const char *dial_why(const struct dial *dial);

@@ -227,7 +227,7 @@ listens_in_a_range(const struct peer_options *options)
     struct fabric_config config = {.port_first = first, .port_last = (uint16_t)(first + 1),
                                    .job = 1, .key = key, .peers = 2};
     struct fabric *fabrics[3];
-    char why[FABRIC_WHY_MAX] = "", texts[2][CONTROL_ADDRESS_MAX];
+    char why[FABRIC_WHY_MAX] = "", texts[2][ADDRESS_TEXT_MAX];
 
     (void)options;
     AGENTS_REQUIRE(first > 0);
@@ -258,11 +258,11 @@ finds_nobody(const struct peer_options *options)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof(address);
-    char text[CONTROL_ADDRESS_MAX];
+    char text[ADDRESS_TEXT_MAX];
 
     AGENTS_REQUIRE(bind(fd, (struct sockaddr *)&address, bytes) == 0);  /* no listen: refused */
     AGENTS_REQUIRE(getsockname(fd, (struct sockaddr *)&address, &bytes) == 0);
-    AGENTS_REQUIRE(control_address_print((struct sockaddr *)&address, text));
+    AGENTS_REQUIRE(address_print_socket((struct sockaddr *)&address, text));
     peer_open(&self, options);
     AGENTS_REQUIRE(fabric_connect(self.fabric, 1, text) == CPMP_OK);
     AGENTS_REQUIRE(fabric_connect(self.fabric, 1, text) == CPMP_EEXIST);

@@ -73,19 +73,19 @@ addresses_are_numeric_text(void **state)
                                       "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 1", "host:1",
                                       "::1:80", "[::1]", "[127.0.0.1]:1", "127.0.0.1:1 "};
     struct sockaddr_storage address;
-    char text[CONTROL_ADDRESS_MAX], longer[200];
+    char text[ADDRESS_TEXT_MAX], longer[200];
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_true(control_address_parse(good[i], &address));
-        assert_true(control_address_print((struct sockaddr *)&address, text));
+        assert_true(address_parse_socket(good[i], &address));
+        assert_true(address_print_socket((struct sockaddr *)&address, text));
         assert_string_equal(good[i], text);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(control_address_parse(bad[i], &address));
+        assert_false(address_parse_socket(bad[i], &address));
     memset(longer, '1', sizeof(longer));
     memcpy(longer + sizeof(longer) - 3, ":1", 3);
-    assert_false(control_address_parse(longer, &address));
+    assert_false(address_parse_socket(longer, &address));
 }
 
 static void
@@ -187,7 +187,7 @@ door_connect(void)
     struct sockaddr_storage address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    assert_true(control_address_parse(peer_shared->addresses[1], &address));
+    assert_true(address_parse_socket(peer_shared->addresses[1], &address));
     assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in)));
     return fd;
 }
@@ -260,7 +260,7 @@ listen_as_peer_one(void)
     assert_int_equal(0, bind(fd, (struct sockaddr *)&address, bytes));
     assert_int_equal(0, listen(fd, 8));
     assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address, &bytes));
-    assert_true(control_address_print((struct sockaddr *)&address, peer_shared->addresses[1]));
+    assert_true(address_print_socket((struct sockaddr *)&address, peer_shared->addresses[1]));
     atomic_fetch_or(&peer_shared->ready, 2);
     return fd;
 }

@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/address.h"
 #include "agents.h"
+#include "link/address.h"
 #include "plat/plat.h"
 
 #define WORD_GO   0
@@ -392,7 +392,7 @@ a_stranger_amid_traffic_is_counted_and_disturbs_nobody(void **state)
     pid_t zero = rank_start(&agents, 0, talks_to_all);
     agents_await(&agents.shared->up, 2);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(control_address_parse(agents.shared->addresses[1], &address));
+    assert_true(address_parse_socket(agents.shared->addresses[1], &address));
     assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in)));
     assert_int_equal(sizeof(request) - 1, write(fd, request, sizeof(request) - 1));
     pid_t one = rank_start(&agents, 1, talks_to_all);

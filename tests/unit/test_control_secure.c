@@ -48,7 +48,7 @@ struct pair {
     int bare_fd;
     struct tls *bare_tls;
     int nobody;
-    char address[CONTROL_ADDRESS_MAX], reached[CONTROL_ADDRESS_MAX], failed[512];
+    char address[ADDRESS_TEXT_MAX], reached[ADDRESS_TEXT_MAX], failed[512];
     unsigned char key[TLS_KEY_BYTES];
 };
 
@@ -137,7 +137,7 @@ on_limit(uv_timer_t *timer)
 }
 
 static int
-listener_make(char text[CONTROL_ADDRESS_MAX], int backlog)
+listener_make(char text[ADDRESS_TEXT_MAX], int backlog)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof(address);
@@ -147,7 +147,7 @@ listener_make(char text[CONTROL_ADDRESS_MAX], int backlog)
     if (backlog > 0)
         assert_int_equal(0, listen(fd, backlog));
     getsockname(fd, (struct sockaddr *)&address, &bytes);
-    assert_true(control_address_print((struct sockaddr *)&address, text));
+    assert_true(address_print_socket((struct sockaddr *)&address, text));
     return fd;
 }
 
@@ -296,7 +296,7 @@ stranger_come(const char *text, const char *says)
     struct sockaddr_storage address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    assert_true(control_address_parse(text, &address));
+    assert_true(address_parse_socket(text, &address));
     assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(struct sockaddr_in)));
     if (says != NULL)
         assert_int_equal(strlen(says), send(fd, says, strlen(says), MSG_NOSIGNAL));
@@ -348,7 +348,7 @@ static void
 the_first_address_that_answers_is_taken(void **state)
 {
     struct pair *pair = *state;
-    char closed[CONTROL_ADDRESS_MAX], deaf[CONTROL_ADDRESS_MAX];
+    char closed[ADDRESS_TEXT_MAX], deaf[ADDRESS_TEXT_MAX];
     int closed_fd = listener_make(closed, 0), deaf_fd = listener_make(deaf, 1);
     char *addresses[] = {"example.org:80", closed, deaf, pair->address};
 
@@ -364,7 +364,7 @@ static void
 every_address_that_fails_is_named(void **state)
 {
     struct pair *pair = *state;
-    char closed[CONTROL_ADDRESS_MAX];
+    char closed[ADDRESS_TEXT_MAX];
     int fd = listener_make(closed, 0);
     char *addresses[] = {"nowhere", closed};
 

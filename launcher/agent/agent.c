@@ -558,6 +558,8 @@ on_order(void *arg, Cpmp__AgentOrder__What what, const char *reason)
         agent_resume(arg);
     else if (what == CPMP__AGENT_ORDER__WHAT__LEAVE)
         agent_leave(arg, reason);
+    else if (what == CPMP__AGENT_ORDER__WHAT__RELEASE && !((struct agent *)arg)->stream_open)
+        agent_lose(arg, reason);
 }
 
 static const char *

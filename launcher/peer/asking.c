@@ -23,11 +23,30 @@ take_at(struct asking *asking, size_t index, struct asking_one *one_p)
     asking->list[index] = asking->list[--asking->count];
 }
 
+struct asking_one *
+asking_find(struct asking *asking, uint32_t contact, uint64_t nonce)
+{
+    for (size_t i = 0; i < asking->count; i++)
+        if (asking->list[i].contact == contact && asking->list[i].nonce == nonce)
+            return &asking->list[i];
+    return NULL;
+}
+
 bool
 asking_take(struct asking *asking, uint32_t contact, uint64_t nonce, struct asking_one *one_p)
 {
+    struct asking_one *one = asking_find(asking, contact, nonce);
+
+    if (one != NULL)
+        take_at(asking, (size_t)(one - asking->list), one_p);
+    return one != NULL;
+}
+
+bool
+asking_take_session(struct asking *asking, uint64_t session, struct asking_one *one_p)
+{
     for (size_t i = 0; i < asking->count; i++) {
-        if (asking->list[i].contact != contact || asking->list[i].nonce != nonce)
+        if (asking->list[i].session != session)
             continue;
         take_at(asking, i, one_p);
         return true;
@@ -39,7 +58,7 @@ bool
 asking_take_any(struct asking *asking, uint32_t contact, struct asking_one *one_p)
 {
     for (size_t i = 0; i < asking->count; i++) {
-        if (asking->list[i].contact != contact)
+        if (asking->list[i].contact != contact || asking->list[i].answered)
             continue;
         take_at(asking, i, one_p);
         return true;

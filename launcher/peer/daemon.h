@@ -144,6 +144,8 @@ void daemon_work_state(void *arg, struct offer *offer);
 void daemon_work_close(struct daemon *daemon);
 void daemon_work_release(struct daemon *daemon);
 void daemon_work_refused(struct daemon *daemon, uint32_t contact, const Cpmp__Refused *refused);
+void daemon_work_enlisting(struct daemon *daemon, uint32_t contact,
+                           const Cpmp__Enlisting *enlisting);
 void daemon_work_enlisted(struct daemon *daemon, uint32_t contact,
                           const Cpmp__Enlisted *enlisted);
 

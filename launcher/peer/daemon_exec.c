@@ -198,9 +198,29 @@ enlist_request(struct daemon *daemon, const struct session *session, const Cpmp_
 }
 
 static void
-release(struct daemon *daemon, const Cpmp__ReleaseRequest *request)
+release_send(struct daemon *daemon, uint32_t contact, const Cpmp__Release *release)
 {
     Cpmp__PeerMessage out = CPMP__PEER_MESSAGE__INIT;
+
+    out.body_case = CPMP__PEER_MESSAGE__BODY_RELEASE;
+    out.release = (Cpmp__Release *)release;
+    daemon_net_send(daemon, contact, &out);
+}
+
+/* Nobody watches over it here any more: the launcher comes soon, or doesn't. */
+static void
+release_later(struct daemon *daemon, uint32_t contact, uint64_t nonce)
+{
+    Cpmp__Release release = CPMP__RELEASE__INIT;
+
+    release.nonce = nonce;
+    release.later = true;
+    release_send(daemon, contact, &release);
+}
+
+static void
+release(struct daemon *daemon, const Cpmp__ReleaseRequest *request)
+{
     struct chord_id id;
     uint32_t contact;
 
@@ -210,11 +230,9 @@ release(struct daemon *daemon, const Cpmp__ReleaseRequest *request)
     contact = book_find(&daemon->book, &id);
     asking_take(&daemon->asking, contact, request->release->nonce, NULL);
     if (contact == BOOK_SELF) {
-        enlist_withdraw(&daemon->enlist, daemon->membership.id, request->release->nonce);
+        enlist_withdraw(&daemon->enlist, daemon->membership.id, request->release->nonce, false);
     } else if (contact != CHORD_NO_CONTACT) {
-        out.body_case = CPMP__PEER_MESSAGE__BODY_RELEASE;
-        out.release = request->release;
-        daemon_net_send(daemon, contact, &out);
+        release_send(daemon, contact, request->release);
     }
 }
 
@@ -249,9 +267,8 @@ daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
         if (user_may(daemon, session, message))
             content_query(daemon, session, message);
         return true;
-    case CPMP__LOCAL__BODY_CONTENT_PUT:
-        if (user_may(daemon, session, message))
-            content_put(daemon, session, message);
+    case CPMP__LOCAL__BODY_CONTENT_PUT:  /* expected of those only who may */
+        content_put(daemon, session, message);
         return true;
     case CPMP__LOCAL__BODY_ENLIST:
         if (user_may(daemon, session, message))
@@ -261,7 +278,7 @@ daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
         release(daemon, message->release);
         return true;
     case CPMP__LOCAL__BODY_JOB_STATE:
-        if (message->job_state->row != NULL)
+        if (message->job_state->row != NULL || message->job_state->over)
             jobs_state(&daemon->jobs, session->id, message->job_state->row,
                        message->job_state->over);
         return true;
@@ -273,8 +290,12 @@ daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
 void
 daemon_exec_gone(struct daemon *daemon, const struct session *session)
 {
+    struct asking_one one;
+
     if (daemon->phase != DAEMON_RUNNING)
         return;
+    while (asking_take_session(&daemon->asking, session->id, &one))
+        release_later(daemon, one.contact, one.nonce);
     jobs_session_gone(&daemon->jobs, session->id);
     supplies_session_gone(daemon->supplies, session->id);
     enlist_session_gone(&daemon->enlist, session);
@@ -286,13 +307,33 @@ void
 daemon_work_enlisted(struct daemon *daemon, uint32_t contact, const Cpmp__Enlisted *enlisted)
 {
     Cpmp__Local answer = CPMP__LOCAL__INIT;
-    struct asking_one one;
+    struct asking_one *one = asking_find(&daemon->asking, contact, enlisted->nonce);
 
-    if (!asking_take(&daemon->asking, contact, enlisted->nonce, &one))
+    if (one == NULL) {
+        release_later(daemon, contact, enlisted->nonce);
         return;
+    }
+    if (one->answered)
+        return;
+    one->answered = true;
     answer.body_case = CPMP__LOCAL__BODY_ENLISTED;
     answer.enlisted = (Cpmp__Enlisted *)enlisted;
-    sessions_answer(&daemon->sessions, one.session, one.number, &answer);
+    sessions_answer(&daemon->sessions, one->session, one->number, &answer);
+}
+
+void
+daemon_work_enlisting(struct daemon *daemon, uint32_t contact, const Cpmp__Enlisting *enlisting)
+{
+    Cpmp__Local message = CPMP__LOCAL__INIT;
+    struct asking_one *one = asking_find(&daemon->asking, contact, enlisting->nonce);
+
+    if (one == NULL) {
+        release_later(daemon, contact, enlisting->nonce);
+        return;
+    }
+    message.body_case = CPMP__LOCAL__BODY_ENLISTING;
+    message.enlisting = (Cpmp__Enlisting *)enlisting;
+    sessions_answer(&daemon->sessions, one->session, 0, &message);
 }
 
 void

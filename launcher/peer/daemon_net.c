@@ -210,7 +210,11 @@ message_take(struct daemon *daemon, uint32_t contact, const struct tls_peer *pee
         daemon_work_refused(daemon, contact, message->refused);
         break;
     case CPMP__PEER_MESSAGE__BODY_RELEASE:
-        enlist_withdraw(&daemon->enlist, peer->id, message->release->nonce);
+        enlist_withdraw(&daemon->enlist, peer->id, message->release->nonce,
+                        message->release->later);
+        break;
+    case CPMP__PEER_MESSAGE__BODY_ENLISTING:
+        daemon_work_enlisting(daemon, contact, message->enlisting);
         break;
     default:
         break;
@@ -264,6 +268,7 @@ on_down(void *arg, const unsigned char id[IDENTITY_ID_BYTES], enum link_end end,
     daemon_note(daemon, "no link to %s: %s", book_get(&daemon->book, contact)->name, why);
     overlay_link_down(daemon->overlay, contact, refused);
     daemon_exec_unreachable(daemon, contact, why);
+    enlist_peer_gone(&daemon->enlist, id);
     if (daemon->supplies != NULL)
         supplies_lost(daemon->supplies, contact);
 }

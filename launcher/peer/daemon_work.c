@@ -240,10 +240,31 @@ asker_is_allowed(const struct daemon *daemon, const struct enlist_asker *asker, 
 static uint32_t
 ranks_most(const struct warden_verdict *verdict, const struct enlist_one *one)
 {
-    if (!verdict->takes_new && verdict->new_why[0] != '\0')
+    bool shares = one->request->oversubscribe && verdict->only_busy;
+
+    if (!verdict->takes_new && !shares)
         return 0;
     return one->request->oversubscribe ? verdict->ranks_max * OVERSUBSCRIBED_MAX
                                        : verdict->ranks_free;
+}
+
+/* Who has cores of its own gets its part of what is free. Who shares cores with others gets the
+ * cores' time that there is, and leaves memory to the next one. */
+static void
+capacity_take(const struct warden_verdict *verdict, struct enlist_one *one)
+{
+    bool own = verdict->ranks_free >= one->ranks;
+    uint32_t most = own ? verdict->millicores_free : verdict->millicores_max;
+    uint64_t memory_bytes = verdict->memory_free_bytes / 2;
+
+    if (own)
+        memory_bytes = verdict->memory_free_bytes / verdict->ranks_free * one->ranks;
+    if (own && one->ranks * UINT64_C(1000) < most && one->ranks < verdict->ranks_free)
+        most = one->ranks * 1000u;
+    if (one->millicores == 0 || one->millicores > most)
+        one->millicores = most;
+    if (one->memory_bytes == 0)
+        one->memory_bytes = memory_bytes;
 }
 
 static bool
@@ -273,15 +294,7 @@ admit(void *arg, struct enlist_one *one, struct text *why, uint32_t *ranks_free_
         text_print(why, "%" PRIu64 " MiB of memory are free", verdict.memory_free_bytes >> 20);
         return false;
     }
-    if (one->millicores == 0 || one->millicores > verdict.millicores_free)
-        one->millicores = verdict.ranks_free > one->ranks
-                              ? one->ranks * 1000u < verdict.millicores_free
-                                    ? one->ranks * 1000u : verdict.millicores_free
-                              : verdict.millicores_free;
-    if (one->memory_bytes == 0)
-        one->memory_bytes = verdict.ranks_free > one->ranks
-                                ? verdict.memory_free_bytes / verdict.ranks_free * one->ranks
-                                : verdict.memory_free_bytes;
+    capacity_take(&verdict, one);
     return true;
 }
 
@@ -385,6 +398,29 @@ answer(void *arg, const struct enlist_asker *asker, Cpmp__Enlisted *enlisted,
         daemon_net_send(daemon, asker->contact, &message);
 }
 
+/* The asker is known by its session, or by its link. */
+static bool
+progress(void *arg, const struct enlist_one *one, uint64_t had_bytes, uint64_t bytes)
+{
+    struct daemon *daemon = arg;
+    Cpmp__PeerMessage message = CPMP__PEER_MESSAGE__INIT;
+    Cpmp__Enlisting enlisting = CPMP__ENLISTING__INIT;
+    Cpmp__Local local = CPMP__LOCAL__INIT;
+
+    enlisting.nonce = one->nonce;
+    enlisting.had_bytes = had_bytes;
+    enlisting.bytes = bytes;
+    if (one->asker.session != 0) {
+        local.body_case = CPMP__LOCAL__BODY_ENLISTING;
+        local.enlisting = &enlisting;
+        return sessions_answer(&daemon->sessions, one->asker.session, 0, &local);
+    }
+    message.body_case = CPMP__PEER_MESSAGE__BODY_ENLISTING;
+    message.enlisting = &enlisting;
+    daemon_net_send(daemon, one->asker.contact, &message);
+    return true;
+}
+
 /* --- history --- */
 
 static void
@@ -455,6 +491,7 @@ static const struct enlist_hooks enlist_hooks = {
     .hatch = hatch,
     .hatch_done = hatch_done,
     .answer = answer,
+    .progress = progress,
     .began = began,
     .ended = ended,
 };

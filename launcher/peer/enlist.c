@@ -162,6 +162,64 @@ one_refuse(struct enlist_one *one, const char *why, uint32_t ranks_free)
     one_end(one);
 }
 
+/* --- signs of life --- */
+
+static void order_send(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason);
+
+static uint64_t
+now_us(void)
+{
+    return uv_hrtime() / 1000u;
+}
+
+/* Its agent leaves once it hears so, unless it has its launcher. */
+static void
+agent_release(struct enlist_one *one)
+{
+    one->released = true;
+    if (one->session != 0)
+        order_send(one, CPMP__AGENT_ORDER__WHAT__RELEASE, "its launcher gave it back");
+}
+
+static void
+one_withdraw(struct enlist_one *one, bool later)
+{
+    if (one->over || one->launched)
+        return;
+    if (one->state == ENLIST_SUPPLYING) {
+        snprintf(one->ending, sizeof(one->ending), "withdrawn by the launcher");
+        one_end(one);
+    } else if (!later || one->state == ENLIST_HATCHING) {
+        agent_release(one);
+    } else if (!one->alone) {
+        one->alone = true;
+        one->alone_us = now_us();
+    }
+}
+
+static void
+on_look(uv_timer_t *timer)
+{
+    struct enlist_one *one = timer->data;
+    struct enlist *enlist = one->enlist;
+    uint64_t had_bytes = 0, bytes = 0;
+
+    if (one->launched || one->adopted) {
+        uv_timer_stop(&one->timer);
+    } else if (one->state == ENLIST_HATCHED && now_us() - one->hatched_us > ENLIST_HELLO_US) {
+        snprintf(one->ending, sizeof(one->ending), "its agent never said hello");
+        one_end(one);
+    } else if (one->alone) {
+        if (now_us() - one->alone_us > ENLIST_COME_MS * UINT64_C(1000))
+            agent_release(one);
+    } else {
+        if (one->supply != NULL)
+            supplies_progress(one->supply, &had_bytes, &bytes);
+        if (!enlist->hooks->progress(enlist->arg, one, had_bytes, bytes))
+            one_withdraw(one, true);
+    }
+}
+
 /* --- asked --- */
 
 static const char *
@@ -206,6 +264,7 @@ supply_start(struct enlist_one *one)
     for (size_t i = 0; i < one->request->n_files; i++)
         contents[i] = one->request->files[i]->content;
     one->state = ENLIST_SUPPLYING;
+    uv_timer_start(&one->timer, on_look, ENLIST_LOOK_MS, ENLIST_LOOK_MS);
     one->supply = supplies_begin(one->enlist->supplies, contents, one->request->n_files,
                                one->asker.contact, on_supplied, one);
 }
@@ -258,15 +317,6 @@ secret_make(const struct enlist *enlist, uint64_t job, uint64_t nonce, uint32_t 
 }
 
 static void
-on_hello_late(uv_timer_t *timer)
-{
-    struct enlist_one *one = timer->data;
-
-    snprintf(one->ending, sizeof(one->ending), "its agent never said hello");
-    one_end(one);
-}
-
-static void
 hatch(struct enlist_one *one)
 {
     struct enlist *enlist = one->enlist;
@@ -285,6 +335,7 @@ hatch(struct enlist_one *one)
     hatch.secret = (ProtobufCBinaryData){.len = sizeof(secret), .data = secret};
     hatch.ranks = one->ranks;
     hatch.millicores = one->millicores;
+    hatch.patience_ms = ENLIST_PATIENCE_MS;
     enlist->hooks->hatch(enlist->arg, one, &hatch);
     good = nursery_hatch(enlist->nursery, &hatch);
     enlist->hooks->hatch_done(enlist->arg, &hatch);
@@ -323,26 +374,38 @@ enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched)
     }
     one->state = ENLIST_HATCHED;
     one->pid = (pid_t)hatched->pid;
+    one->hatched_us = now_us();
     cpmp__enlist__free_unpacked(one->request, NULL);
     one->request = NULL;
+    if (one->released)
+        return;
     enlisted.nonce = one->nonce;
     enlisted.port = hatched->port;
     enlisted.millicores = one->millicores;
     enlisted.shipped_bytes = one->shipped_bytes;
     enlist->hooks->answer(enlist->arg, &one->asker, &enlisted, NULL);
-    uv_timer_start(&one->timer, on_hello_late, ENLIST_HELLO_MS, 0);
 }
 
 void
-enlist_withdraw(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES], uint64_t nonce)
+enlist_withdraw(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES], uint64_t nonce,
+                bool later)
 {
     struct enlist_one *one = one_by_nonce(enlist, peer, nonce);
 
-    /* A hatched agent without launcher goes by itself: nobody comes for it. */
-    if (one == NULL || one->state > ENLIST_HATCHING)
-        return;
-    snprintf(one->ending, sizeof(one->ending), "withdrawn by the launcher");
-    one_end(one);
+    if (one != NULL)
+        one_withdraw(one, later);
+}
+
+void
+enlist_peer_gone(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES])
+{
+    struct enlist_one *next;
+
+    for (struct enlist_one *one = enlist->first; one != NULL; one = next) {
+        next = one->next;
+        if (one->asker.session == 0 && memcmp(one->asker.peer, peer, IDENTITY_ID_BYTES) == 0)
+            one_withdraw(one, true);
+    }
 }
 
 /* --- agents --- */
@@ -413,7 +476,6 @@ enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHe
     }
     if (one == NULL)
         one = adopt(enlist, hello);
-    uv_timer_stop(&one->timer);
     one->session = session->id;
     one->pid = session->pid;
     one->state = ENLIST_RUNNING;
@@ -424,6 +486,8 @@ enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHe
     if (!one->began)
         enlist->hooks->began(enlist->arg, one);
     one->began = true;
+    if (one->released)
+        agent_release(one);
 }
 
 void
@@ -435,6 +499,7 @@ enlist_report(struct enlist *enlist, const struct session *session,
     if (one == NULL)
         return;
     one->cpu_us = report->cpu_us;
+    one->launched = one->launched || strcmp(report->state, "waiting") != 0;
     if (report->rss_bytes > one->max_rss_bytes)
         one->max_rss_bytes = report->rss_bytes;
     if (report->ending[0] != '\0')
@@ -444,11 +509,16 @@ enlist_report(struct enlist *enlist, const struct session *session,
 void
 enlist_session_gone(struct enlist *enlist, const struct session *session)
 {
-    struct enlist_one *one = one_by_session(enlist, session->id);
+    struct enlist_one *agent = one_by_session(enlist, session->id), *next;
 
     /* The process is watched: that it no longer speaks is no end. */
-    if (one != NULL)
-        one->session = 0;
+    if (agent != NULL)
+        agent->session = 0;
+    for (struct enlist_one *one = enlist->first; one != NULL; one = next) {
+        next = one->next;
+        if (one->asker.session == session->id)
+            one_withdraw(one, true);
+    }
 }
 
 static void

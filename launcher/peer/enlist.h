@@ -9,6 +9,8 @@
  *         --the nest has forked an agent--> HATCHED --it said hello--> RUNNING --it exited--> over
  *
  * From the asking on the capacity counts as taken; this is the only place where it is given away.
+ * A reservation lives by its asker's word: each second the asker is told how far it is, until the
+ * launcher has come. When the asker is gone or doesn't know it any more, it is over.
  * An agent is tied to its launcher, not to this daemon: it goes on without it, and says hello to
  * the next one, with a secret that only a daemon with this peer's key can have given it. So a
  * daemon that was killed takes up what still runs.
@@ -29,7 +31,10 @@
 
 #define ENLIST_MAX          1024u   /* enlistments at a time */
 #define ENLIST_FILES_MAX    256u    /* of one */
-#define ENLIST_HELLO_MS     15000u  /* from hatching to the agent's hello */
+#define ENLIST_HELLO_US     UINT64_C(15000000)  /* from hatching to the agent's hello */
+#define ENLIST_LOOK_MS      1000u   /* between two signs of life to the asker */
+#define ENLIST_COME_MS      10000u  /* for a launcher that nobody watches over any more */
+#define ENLIST_PATIENCE_MS  660000u /* an agent waits longer than any computer is formed in */
 #define ENLIST_SECRET_BYTES 32u
 
 enum enlist_state { ENLIST_SUPPLYING, ENLIST_HATCHING, ENLIST_HATCHED, ENLIST_RUNNING };
@@ -64,6 +69,10 @@ struct enlist_one {
     uv_timer_t timer;
     uint32_t open_handles;
     bool adopted;                 /* from a daemon before this one */
+    bool released;                /* its agent is to leave, unless its launcher comes first */
+    bool alone;                   /* the asker no longer watches over it */
+    bool launched;                /* its launcher has come, as the agent says */
+    uint64_t alone_us, hatched_us;  /* since when */
     bool began, over;             /* over: freed once its handles are closed */
     uint64_t started_s, cpu_us, max_rss_bytes;
     char ending[160];
@@ -84,6 +93,8 @@ struct enlist_hooks {
     /* Carries an answer to the asker: one of both is NULL. The daemon adds its addresses. */
     void (*answer)(void *arg, const struct enlist_asker *asker, Cpmp__Enlisted *enlisted,
                    Cpmp__Refused *refused);
+    /* A sign of life to the asker: `had_bytes` of `bytes` are here. False: it is gone. */
+    bool (*progress)(void *arg, const struct enlist_one *one, uint64_t had_bytes, uint64_t bytes);
     /* Its agent runs; it is over (it had begun or not). For history, and offers. */
     void (*began)(void *arg, struct enlist_one *one);
     void (*ended)(void *arg, struct enlist_one *one);
@@ -113,9 +124,13 @@ void enlist_init(struct enlist *enlist, uv_loop_t *loop, const char *directory,
 void enlist_ask(struct enlist *enlist, const struct enlist_asker *asker,
                 const Cpmp__Enlist *request);
 
-/* The launcher's side doesn't want it after all. An agent that has its launcher goes on. */
+/* The launcher's side doesn't want it after all; or it only no longer watches over it (`later`):
+ * then a launcher has ENLIST_COME_MS to come. An agent that has its launcher goes on. */
 void enlist_withdraw(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES],
-                     uint64_t nonce);
+                     uint64_t nonce, bool later);
+
+/* That peer can't be reached: what it has asked for is given back, or soon will be. */
+void enlist_peer_gone(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES]);
 
 /* What the nest says. */
 void enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "text/memory.h"
 
@@ -75,12 +76,13 @@ list_publish(struct jobs *jobs)
 }
 
 static void
-job_publish(struct jobs *jobs, const struct jobs_one *one)
+job_publish(struct jobs *jobs, struct jobs_one *one)
 {
     Cpmp__JobsReply list = CPMP__JOBS_REPLY__INIT;
     Cpmp__JobRow *row = one->row;
     struct chord_id key;
 
+    row->renewed = (uint64_t)time(NULL);
     list.rows = &row;
     list.n_rows = 1;
     job_key(row->job, &key);
@@ -94,9 +96,9 @@ on_timer(uv_timer_t *timer)
 
     if (jobs->count == 0)
         return;
-    list_publish(jobs);
     for (size_t i = 0; i < jobs->count; i++)
         job_publish(jobs, &jobs->list[i]);
+    list_publish(jobs);
 }
 
 /* A copy of the row, as only a message of its own can own one. */

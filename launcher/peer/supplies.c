@@ -455,6 +455,30 @@ supplies_begin(struct supplies *supplies, Cpmp__Content *const *contents, size_t
     return supply;
 }
 
+static uint64_t
+partial_bytes(const struct coming *coming)
+{
+    const bool *had = content_partial_had(coming->partial);
+    uint64_t size = coming->manifest.size_bytes, bytes = 0;
+
+    for (uint32_t i = 0; i < coming->manifest.piece_count; i++)
+        bytes += had[i] ? CONTENT_PIECE_BYTES : 0;
+    return bytes < size ? bytes : size;
+}
+
+void
+supplies_progress(const struct supply *supply, uint64_t *had_bytes_p, uint64_t *bytes_p)
+{
+    *had_bytes_p = *bytes_p = supply->shipped_bytes;
+    for (size_t i = 0; i < supply->count; i++) {
+        const struct coming *coming = supply->list[i].coming;
+        if (coming == NULL)
+            continue;
+        *bytes_p += coming->manifest.size_bytes;
+        *had_bytes_p += coming->partial != NULL ? partial_bytes(coming) : 0;
+    }
+}
+
 void
 supplies_end(struct supply *supply)
 {

@@ -46,9 +46,12 @@ struct supplies *supplies_new(uv_loop_t *loop, struct content_store *store, stru
 void supplies_close(struct supplies *supplies);
 
 /* Has `contents` brought here; `source` is a contact that has them. `done` comes later, once; never
- * after supply_cancel. */
+ * after supplies_end. */
 struct supply *supplies_begin(struct supplies *supplies, Cpmp__Content *const *contents,
                             size_t count, uint32_t source, supply_fn *done, void *arg);
+
+/* How far it is: of the bytes that have to come, those that did. */
+void supplies_progress(const struct supply *supply, uint64_t *had_bytes_p, uint64_t *bytes_p);
 
 /* Stops, or unpins what was brought: to be called when `done` was called, too. */
 void supplies_end(struct supply *supply);

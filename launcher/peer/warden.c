@@ -169,7 +169,7 @@ new_judge(const struct warden *warden, const struct policy *policy,
 {
     char *why = verdict->new_why;
 
-    verdict->takes_new = false;
+    verdict->takes_new = verdict->only_busy = false;
     capacity_judge(policy, view, verdict);
     if (!policy->share)
         snprintf(why, WARDEN_WHY_BYTES, "its owner doesn't share this machine");
@@ -178,11 +178,11 @@ new_judge(const struct warden *warden, const struct policy *policy,
                  policy->hours.text);
     else if (reason != NULL || warden->suspended)
         snprintf(why, WARDEN_WHY_BYTES, "%s", reason != NULL ? reason : warden->reason);
-    else if (verdict->ranks_free == 0)
-        snprintf(why, WARDEN_WHY_BYTES, "no core is free: %u ranks run here, other programs take "
-                 "%u%%", view->jobs_ranks, view->others_permille / 10);
     else if (verdict->memory_free_bytes == 0)
         snprintf(why, WARDEN_WHY_BYTES, "no memory is free for jobs");
+    else if ((verdict->only_busy = verdict->ranks_free == 0))
+        snprintf(why, WARDEN_WHY_BYTES, "no core is free: %u ranks run here, other programs take "
+                 "%u%%", view->jobs_ranks, view->others_permille / 10);
     else
         verdict->takes_new = true;
     if (verdict->takes_new) {
@@ -190,7 +190,8 @@ new_judge(const struct warden *warden, const struct policy *policy,
     } else {
         verdict->ranks_free = 0;
         verdict->millicores_free = 0;
-        verdict->memory_free_bytes = 0;
+        if (!verdict->only_busy)
+            verdict->memory_free_bytes = 0;
     }
 }
 

@@ -52,6 +52,8 @@ struct warden_verdict {
     enum warden_word running;            /* for the ranks that run */
     char running_why[WARDEN_WHY_BYTES];
     bool takes_new;                      /* false: all that is free below is 0 */
+    bool only_busy;                      /* it is false for lack of a free core alone; there is */
+                                         /*   memory for who shares cores with others */
     char new_why[WARDEN_WHY_BYTES];
     uint32_t ranks_free;                 /* one for each free core */
     uint32_t millicores_free;

@@ -15,6 +15,7 @@
 #define REFUSALS_MAX 4u  /* of one seller in one try; a liar could go down rank by rank */
 
 #define AGAIN_US         UINT64_C(1000000)
+#define GRACE_AGAIN_US   UINT64_C(150000)
 #define SELLERS_LIMIT_US UINT64_C(5000000)
 #define ENLIST_LIMIT_US  UINT64_C(10000000)
 #define ENLIST_TOTAL_US  UINT64_C(600000000)
@@ -380,6 +381,19 @@ try_begin(struct computer *computer, struct computer_out *out)
     act(out, COMPUTER_WANT_SELLERS)->ranks = computer->config.ranks;
 }
 
+/* Whether the peers could take all ranks if nothing ran on them. */
+static bool
+room_is_there(const struct computer *computer)
+{
+    uint64_t ranks = 0;
+
+    for (uint32_t i = 0; i < computer->seat_count; i++)
+        if (computer->seats[i].named)
+            ranks += (uint64_t)computer->seats[i].seller.ranks_max *
+                     (computer->config.oversubscribe > 1 ? computer->config.oversubscribe : 1);
+    return ranks >= computer->config.ranks;
+}
+
 /* Gives everything back, then: free cores were not enough, but shared ones may be; or later is
  * another day; or that was it. computer->why was composed. */
 static void
@@ -393,6 +407,11 @@ try_fail(struct computer *computer, struct computer_out *out)
     if (config->oversubscribe > 1 && !computer->oversubscribed && computer->seat_count > 0) {
         computer->oversubscribed = true;
         try_begin(computer, out);
+    } else if (room_is_there(computer) && later(computer->now_us, GRACE_AGAIN_US) <=
+                                              later(computer->start_us, config->grace_us)) {
+        computer->oversubscribed = false;
+        computer->phase = PHASE_WAITING;
+        computer->deadline_us = later(computer->now_us, GRACE_AGAIN_US);
     } else if (config->wait_us > 0 && again_us <= later(computer->start_us, config->wait_us)) {
         computer->oversubscribed = false;
         computer->phase = PHASE_WAITING;

@@ -52,6 +52,8 @@ struct computer_config {
     const struct computer_host *hosts;  /* copied; none: any peer */
     uint32_t host_count;
     uint64_t wait_us;             /* try for so long; 0: once; COMPUTER_FOREVER */
+    uint64_t grace_us;            /* try silently for so long: a job that has just ended is seen */
+                                  /*   late; only where there could be room */
     uint64_t again_us;            /* between tries while waiting; 0: 1 s */
     uint64_t sellers_limit_us;    /* for an answer to WANT_SELLERS; 0: 5 s */
     uint64_t enlist_limit_us;     /* of silence after ENLIST; 0: 10 s */

@@ -62,14 +62,30 @@ plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
+/* How far away it is; agents of an embedded pool are here. */
+static void
+distance_add(struct text *text, const struct exec_view *view, uint32_t peer)
+{
+    uint32_t distance_us;
+
+    if (view->remotes == NULL || view->remotes->state == NULL)
+        return;
+    distance_us = view->remotes->list[peer].distance_us;
+    if (distance_us == 0)
+        text_add_string(text, ", this machine");
+    else if (distance_us != SELLER_DISTANCE_UNKNOWN)
+        text_print(text, ", %.1f ms away", distance_us / 1000.0);
+}
+
 static void
 map_add_peer(struct text *text, const struct exec_view *view, uint32_t peer)
 {
     const struct exec_map *map = view->map;
 
-    text_print(text, "  peer %u  %s, %.2f cores: %u rank%s\n", peer, view->peer_names[peer],
-                    map->millicores[peer] / 1000.0, map->peer_ranks[peer],
-                    plural(map->peer_ranks[peer]));
+    text_print(text, "  peer %u  %s, %.2f cores", peer, view->peer_names[peer],
+                    map->millicores[peer] / 1000.0);
+    distance_add(text, view, peer);
+    text_print(text, ": %u rank%s\n", map->peer_ranks[peer], plural(map->peer_ranks[peer]));
     for (uint32_t program = 0; program < view->options->programs_count; program++) {
         struct text ranks = {0};
         ranks_add(&ranks, map, peer, program);

@@ -17,14 +17,33 @@
 #include "text/text.h"
 
 /* Whether the job is to run on a pool; then the state directory of its daemon is in `directory`.
- * 1, 0 (on this machine alone), or -1 with `error`: a pool is asked for, and no daemon is here. */
+ * 1, 0 (on this machine alone; a `note` tells when that may surprise), or -1 with `error`: a pool
+ * is asked for, and no daemon is here. */
 int exec_enroll_wanted(const struct exec_options *options, char **environment,
-                       struct text *directory, struct text *error);
+                       struct text *directory, struct text *note, struct text *error);
 
-/* Forms the computer for `ranks` ranks. 0: `remotes` are its peers, with ranks, and its job number
- * is chosen. Else what cpexec is to exit with: 1 with `error`, or 128 + a signal's number. */
-int exec_enroll(struct exec_remotes *remotes, const struct exec_options *options,
-                const struct exec_image *images, uint32_t ranks, const char *directory,
+#define EXEC_ENROLL_OVERSUBSCRIBE 16u  /* ranks for each core at most, with --oversubscribe */
+
+struct computer_host;
+
+/* All borrowed. */
+struct exec_enroll_config {
+    const struct exec_options *options;
+    const struct exec_image *images;
+    uint32_t ranks;
+    const struct computer_host *hosts;  /* [host_count] */
+    uint32_t host_count;
+    const char *directory;              /* state directory of the daemon */
+    struct text *notes;                 /* lines for people are added */
+};
+
+/* Forms the computer. 0: `remotes` are its peers, with ranks, and its job number is chosen; with
+ * --do-not-launch they were given back. Else what cpexec is to exit with: 1 with `error`, or 128 +
+ * a signal's number; then nothing is kept anywhere. */
+int exec_enroll(struct exec_remotes *remotes, const struct exec_enroll_config *config,
                 struct text *error);
+
+/* The status line while `peers` peers fetch files; nothing for none. */
+void exec_enroll_progress(struct text *text, uint64_t had_bytes, uint64_t bytes, uint32_t peers);
 
 #endif

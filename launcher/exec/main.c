@@ -18,6 +18,7 @@
 #include "exec/remote.h"
 #include "exec/run.h"
 #include "plat/plat.h"
+#include "ring/segment.h"
 #include "text/environment.h"
 #include "text/memory.h"
 
@@ -44,32 +45,16 @@ hosts_check(const struct exec_options *options, struct text *error)
 {
     char own[256] = "localhost";
     struct text content = {0};
-    char piece[4096];
-    size_t count;
-    FILE *file;
-    int result, failed;
+    int result = 0;
 
     gethostname(own, sizeof(own) - 1);
     if (options->hosts != NULL && exec_hosts_check_list("--host", options->hosts, own, error) != 0)
         return -1;
     if (options->hostfile == NULL)
         return 0;
-    file = fopen(options->hostfile, "re");
-    if (file == NULL) {
-        text_print(error, "--hostfile %s: %s", options->hostfile, strerror(errno));
-        return -1;
-    }
-    while ((count = fread(piece, 1, sizeof(piece), file)) > 0)
-        text_add(&content, piece, count);
-    failed = ferror(file) ? errno : 0;
-    fclose(file);
-    if (failed) {
-        text_print(error, "--hostfile %s: it can't be read: %s", options->hostfile,
-                        strerror(failed));
-        text_release(&content);
-        return -1;
-    }
-    result = exec_hosts_check_file(options->hostfile, text_string(&content), own, error);
+    result = exec_hosts_load(options->hostfile, &content, error);
+    if (result == 0)
+        result = exec_hosts_check_file(options->hostfile, text_string(&content), own, error);
     text_release(&content);
     return result;
 }
@@ -172,40 +157,124 @@ remotes_init(struct exec_remotes *remotes, struct exec_options *options, uint32_
     return 0;
 }
 
+/* --- on a pool --- */
+
+/* What a job on a pool is made of. */
+struct pooled {
+    const struct exec_options *options;
+    struct exec_hosts hosts;
+    uint64_t ranks;
+    struct exec_remotes remotes;
+    struct exec_map map;
+    struct images images;
+    struct text notes;
+    uint32_t cores;
+};
+
+static int
+pooled_hosts(struct pooled *pooled, struct text *error)
+{
+    const struct exec_options *options = pooled->options;
+    struct text content = {0};
+    int result = 0;
+
+    if (options->hosts != NULL)
+        result = exec_hosts_add_list(&pooled->hosts, options->hosts, error);
+    if (result == 0 && options->hostfile != NULL) {
+        result = exec_hosts_load(options->hostfile, &content, error);
+        if (result == 0)
+            result = exec_hosts_add_file(&pooled->hosts, options->hostfile, text_string(&content),
+                                         error);
+    }
+    text_release(&content);
+    return result;
+}
+
+/* As on one machine, but for what the named peers say. */
+static int
+pooled_ranks(struct pooled *pooled, struct text *error)
+{
+    const struct exec_options *options = pooled->options;
+    bool said = options->programs_count > 1 || options->programs[0].ranks > 0;
+
+    if (!said && pooled->hosts.count > 0) {
+        if (exec_hosts_ranks(&pooled->hosts, options->per_peer, &pooled->ranks, error) != 0)
+            return -1;
+    } else if (!said && options->per_peer > 0) {
+        text_print(error, "-N %u says how many ranks each peer gets; say how many there are in "
+                          "all by -np, or which peers by --host", options->per_peer);
+        return -1;
+    } else {
+        pooled->ranks = exec_map_ranks(options, (uint32_t)cpi_cores_usable());
+    }
+    if (pooled->ranks > CPI_SEGMENT_WORLD_MAX)
+        text_print(error, "%llu ranks are more than a job can have, which is %u; use fewer",
+                   (unsigned long long)pooled->ranks, CPI_SEGMENT_WORLD_MAX);
+    else if (options->stdin_rank >= 0 && (uint64_t)options->stdin_rank >= pooled->ranks)
+        text_print(error, "--stdin %d: the ranks of this job are 0 to %llu", options->stdin_rank,
+                   (unsigned long long)pooled->ranks - 1);
+    else
+        return 0;
+    return -1;
+}
+
+static int
+pooled_map(struct pooled *pooled, struct text *error)
+{
+    uint32_t counts[EXEC_PEERS_MAX], millicores[EXEC_PEERS_MAX];
+
+    for (uint32_t i = 0; i < pooled->remotes.count; i++) {
+        counts[i] = pooled->remotes.list[i].ranks;
+        millicores[i] = pooled->remotes.list[i].millicores;
+        pooled->cores += (millicores[i] + 999) / 1000;
+    }
+    return exec_map_init_enlisted(&pooled->map, pooled->options, counts, millicores,
+                                  pooled->remotes.count, error) == 0 ? 0 : 1;
+}
+
+/* Up to the computer. 0, or what cpexec exits with, with `error`. */
+static int
+pooled_form(struct pooled *pooled, const char *directory, struct text *error)
+{
+    struct exec_enroll_config config = {.options = pooled->options, .directory = directory,
+                                        .hosts = pooled->hosts.list, .notes = &pooled->notes};
+    int code;
+
+    if (pooled_hosts(pooled, error) != 0 || pooled_ranks(pooled, error) != 0)
+        return 1;
+    code = images_init(&pooled->images, pooled->options, &pooled->notes, error);
+    if (code == 0)
+        code = exec_images_leave_home(pooled->images.list, pooled->options, error);
+    if (code != 0)
+        return code;
+    config.images = pooled->images.list;
+    config.ranks = (uint32_t)pooled->ranks;
+    config.host_count = pooled->hosts.count;
+    return exec_enroll(&pooled->remotes, &config, error);
+}
+
 /* A job on peers of the pool. */
 static int
 pool_run(const struct exec_options *options, const char *directory, struct text *error)
 {
-    uint32_t counts[EXEC_PEERS_MAX], millicores[EXEC_PEERS_MAX], cores = 0;
-    uint64_t ranks = exec_map_ranks(options, (uint32_t)cpi_cores_usable());
-    struct exec_remotes remotes = {0};
-    struct exec_map map = {0};
-    struct images images = {0};
-    struct text notes = {0};
-    int code = images_init(&images, options, &notes, error);
+    struct pooled pooled = {.options = options};
+    int code = pooled_form(&pooled, directory, error);
 
     if (code == 0)
-        code = exec_images_leave_home(images.list, options, error);
-    if (code == 0)
-        code = exec_enroll(&remotes, options, images.list, (uint32_t)ranks, directory, error);
-    for (uint32_t i = 0; i < remotes.count && code == 0; i++) {
-        counts[i] = remotes.list[i].ranks;
-        millicores[i] = remotes.list[i].millicores;
-        cores += (millicores[i] + 999) / 1000;
-    }
-    if (code == 0 &&
-        exec_map_init_enlisted(&map, options, counts, millicores, remotes.count, error) != 0)
-        code = 1;
+        code = pooled_map(&pooled, error);
+    if (code != 0 || options->no_launch)
+        fputs(text_string(&pooled.notes), stderr);
     if (code == 0 && options->no_launch)
-        code = map_only(options, &map, cores, &remotes);
+        code = map_only(options, &pooled.map, pooled.cores, &pooled.remotes);
     else if (code == 0)
-        code = exec_run(options, &map, images.list, environ, cores, &remotes, text_string(&notes));
+        code = exec_run(options, &pooled.map, pooled.images.list, environ, pooled.cores,
+                        &pooled.remotes, text_string(&pooled.notes));
     else if (error->used > 0)
         fail(code, error);
-    exec_remotes_release(&remotes);
-    exec_map_release(&map);
-    images_release(&images);
-    text_release(&notes);
+    exec_remotes_release(&pooled.remotes);
+    exec_map_release(&pooled.map);
+    images_release(&pooled.images);
+    text_release(&pooled.notes);
     return code;
 }
 
@@ -239,12 +308,12 @@ machine_run(struct exec_options *options, struct text *error)
     return code;
 }
 
-/* --host with names of this machine only means what it always did. */
+/* --host with names of this machine only means what it always did, unless a pool is asked for. */
 static bool
 hosts_are_here(const struct exec_options *options)
 {
     struct text unused = {0};
-    bool here = (options->hosts != NULL || options->hostfile != NULL) &&
+    bool here = (options->hosts != NULL || options->hostfile != NULL) && options->pool == NULL &&
                 hosts_check(options, &unused) == 0;
 
     text_release(&unused);
@@ -255,11 +324,12 @@ static int
 job_run(struct exec_options *options, struct text *error)
 {
     const char *agents = environment_get(environ, "CPMP_AGENTS");
-    struct text directory = {0};
+    struct text directory = {0}, note = {0};
     int wanted = 0, code;
 
     if ((agents == NULL || *agents == '\0') && !hosts_are_here(options))
-        wanted = exec_enroll_wanted(options, environ, &directory, error);
+        wanted = exec_enroll_wanted(options, environ, &directory, &note, error);
+    fputs(text_string(&note), stderr);
     if (wanted < 0)
         code = fail(1, error);
     else if (wanted > 0)
@@ -267,6 +337,7 @@ job_run(struct exec_options *options, struct text *error)
     else
         code = machine_run(options, error);
     text_release(&directory);
+    text_release(&note);
     return code;
 }
 

@@ -12,6 +12,8 @@
  * address with its port; "#" begins a comment.
  */
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +30,7 @@ struct exec_remote {
     uint32_t millicores;
     uint32_t distance_us;         /* round trip; SELLER_DISTANCE_UNKNOWN */
     uint32_t ranks;               /* that it was enlisted for; 0: not said */
+    uint64_t nonce;               /* of the reservation */
     unsigned char id[SELLER_ID_BYTES];
     unsigned char key[TLS_KEY_BYTES];
 };
@@ -36,6 +39,9 @@ struct exec_remotes {
     struct exec_remote *list;     /* [count]; by peer index */
     uint32_t count;
     uint64_t job;                 /* its number; 0: none yet */
+    uint64_t begun_us, formed_us; /* exec_run_now_us, of forming the computer; 0: it wasn't */
+    bool held;                    /* signals are held back, `before` is the mask to go back to */
+    sigset_t before;
     char *state;                  /* state directory of the daemon that formed it; NULL: none */
 };
 

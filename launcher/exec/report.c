@@ -34,6 +34,23 @@ map_add_programs(struct text *text, const struct exec_options *options)
     json_close(text, ']');
 }
 
+/* Who and how far away the peer of a pool is. */
+static void
+remote_add(struct text *text, const struct exec_view *view, uint32_t index)
+{
+    const struct exec_remote *remote;
+    char id[2 * SELLER_ID_BYTES + 1];
+
+    if (view->remotes == NULL || view->remotes->state == NULL)
+        return;
+    remote = &view->remotes->list[index];
+    for (size_t i = 0; i < SELLER_ID_BYTES; i++)
+        snprintf(id + 2 * i, 3, "%02x", remote->id[i]);
+    json_string(text, "id", id);
+    if (remote->distance_us != SELLER_DISTANCE_UNKNOWN)
+        json_number(text, "distance_us", remote->distance_us);
+}
+
 static void
 map_add_peers(struct text *text, const struct exec_view *view)
 {
@@ -42,6 +59,7 @@ map_add_peers(struct text *text, const struct exec_view *view)
         json_open(text, NULL, '{');
         json_number(text, "peer", i);
         json_string(text, "name", view->peer_names[i]);
+        remote_add(text, view, i);
         json_decimal(text, "cores", view->map->millicores[i] / 1000.0, 3);
         json_number(text, "ranks", view->map->peer_ranks[i]);
         json_close(text, '}');
@@ -170,6 +188,7 @@ report_add_peer(struct text *text, const struct exec_view *view, uint32_t index,
     json_open(text, NULL, '{');
     json_number(text, "peer", index);
     json_string(text, "name", view->peer_names[index]);
+    remote_add(text, view, index);
     json_bool(text, "lost", view->job->peers[index] == EXEC_PEER_LOST);
     json_number(text, "frames_out", peer->frames_out);
     json_number(text, "frames_in", peer->frames_in);

@@ -153,6 +153,7 @@ exec_run_step(struct exec_run *run, struct exec_event *event)
         exec_output_set_generous(&run->output);
     exec_run_deadline_arm(run);
     exec_run_status_touch(run);
+    exec_publish_look(&run->publish);
     return result;
 }
 
@@ -477,8 +478,9 @@ run_init(struct exec_run *run, const struct exec_options *options, const struct 
         .remote = remotes != NULL,
         .remotes = remotes,
     };
-    run->begun_us = exec_run_now_us();
-    exec_job_init(&run->job, map, options->timeout_us, run->begun_us);
+    run->begun_us = remotes != NULL && remotes->begun_us > 0 ? remotes->begun_us
+                                                             : exec_run_now_us();
+    exec_job_init(&run->job, map, options->timeout_us, exec_run_now_us());
 }
 
 static int
@@ -547,6 +549,8 @@ parts_start(struct exec_run *run, const char *notes, struct text *error)
     if (loop_init(run, error) != 0)
         return -1;
     text_add_string(&text, notes);
+    if (run->options->verbose && run->remotes != NULL && run->remotes->formed_us > 0)
+        exec_trace_formed(&text, &run->view);
     exec_output_say(&run->output, true, &text);
     text_release(&text);
     if (exec_events_init(&run->events, run->map->ranks, run->options->events_path,
@@ -555,6 +559,8 @@ parts_start(struct exec_run *run, const char *notes, struct text *error)
     if (exec_output_make_files(&run->output, error) != 0)
         return -1;
     exec_pool_init();
+    if (run->remotes != NULL && run->remotes->state != NULL)
+        exec_publish_init(&run->publish, &run->loop, &run->view, run->suspended);
     shares_make(run);
     exec_run_deadline_arm(run);
     return exec_run_peers_start(run, error);
@@ -576,6 +582,10 @@ loop_close(struct exec_run *run)
     if (run->has_input)
         exec_input_close(&run->input);
     exec_output_close(&run->output);
+    for (uint32_t i = 0; run->remotes != NULL && i < run->map->peers; i++)
+        if (!run->peers[i].reached)
+            exec_publish_give_back(&run->publish, i);
+    exec_publish_close(&run->publish);
     exec_run_peers_stop_dialing(run);
     for (uint32_t i = 0; i < run->map->peers; i++)
         if (run->peers[i].stream_open)

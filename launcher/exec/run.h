@@ -34,6 +34,7 @@
 #include "exec/output.h"
 #include "exec/pool.h"
 #include "exec/programs.h"
+#include "exec/publish.h"
 #include "exec/remote.h"
 #include "exec/report.h"
 
@@ -62,6 +63,7 @@ struct exec_peer {
     bool dialed, dialing;            /* the dial was started; its hook is still to come */
     struct control_stream stream;
     bool stream_open;
+    bool reached;                    /* its stream was open once */
     bool gone;                       /* closed and reaped, and the job knows */
     char *name;
     unsigned char *fabric_address;   /* what it said in Ready */
@@ -95,6 +97,8 @@ struct exec_run {
     uint32_t cores;
     struct exec_output output;
     struct exec_events events;
+    struct exec_publish publish;
+    bool suspended[EXEC_PEERS_MAX];   /* peers by their owners */
     struct exec_input input;
     bool started, has_input;
     enum exec_run_phase phase;

@@ -455,13 +455,16 @@ on_peer_lost(struct exec_peer *peer, const Cpmp__PeerLost *lost)
 
 /* What the owner of a peer decides, in words. */
 static void
-owner_note(struct exec_peer *peer, const char *what, const char *reason)
+owner_note(struct exec_peer *peer, bool suspends, const char *reason)
 {
     struct text text = {0};
 
-    text_print(&text, "peer %u (%s) %s%s%s", peer->index, peer->name, what,
+    text_print(&text, "peer %u (%s) %s%s%s", peer->index, peer->name,
+               suspends ? "suspends its ranks" : "goes on with its ranks",
                *reason != '\0' ? ": " : "", reason);
     exec_run_note(peer->run, text.bytes);
+    peer->run->suspended[peer->index] = suspends;
+    exec_publish_look(&peer->run->publish);
     text_release(&text);
 }
 
@@ -530,10 +533,10 @@ message_handle(struct exec_peer *peer, const Cpmp__Control *message)
     case CPMP__CONTROL__BODY_DONE:
         return on_done(peer, message->done);
     case CPMP__CONTROL__BODY_SUSPENDED:
-        owner_note(peer, "suspends its ranks", message->suspended->reason);
+        owner_note(peer, true, message->suspended->reason);
         return 0;
     case CPMP__CONTROL__BODY_RESUMED:
-        owner_note(peer, "goes on with its ranks", "");
+        owner_note(peer, false, "");
         return 0;
     case CPMP__CONTROL__BODY_TAKEN_AWAY:
         return on_taken_away(peer, message->taken_away);

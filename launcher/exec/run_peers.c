@@ -27,7 +27,7 @@ on_connected(void *arg, int fd, struct tls *tls, const char *address)
         exec_run_peer_look(peer);
         return;
     }
-    peer->stream_open = true;
+    peer->stream_open = peer->reached = true;
     control_stream_pause(&peer->stream, run->paused);
     exec_run_send_setup(peer, run->map->millicores[peer->index]);
 }

@@ -126,6 +126,8 @@ exec_run_signals_init(struct exec_run *run)
         status = signal_take(run, taken[i].number, taken[i].callback);
     if (status == 0 && !is_ignored(SIGHUP))  /* nohup asks for that */
         status = signal_take(run, SIGHUP, on_end_signal);
+    if (run->remotes != NULL && run->remotes->held)  /* what came meanwhile comes now */
+        sigprocmask(SIG_SETMASK, &run->remotes->before, NULL);
     return status;
 }
 

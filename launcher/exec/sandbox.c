@@ -130,9 +130,9 @@ exec_sandbox_release(struct exec_sandbox *sandbox)
 
 /* --- what is to be seen --- */
 
-/* Without "//", "." and "..", by their names: inside are no links that could mean otherwise. */
-static char *
-path_clean(const char *path)
+/* Inside are no links by which names could mean otherwise. */
+char *
+exec_sandbox_path(const char *path)
 {
     char *clean = memory_new(strlen(path) + 2, 1);
     size_t used = 0;
@@ -157,7 +157,7 @@ path_clean(const char *path)
 static void
 bind_add(Cpmp__Sandbox *message, const char *path, bool executable)
 {
-    char *inside = path_clean(path);
+    char *inside = exec_sandbox_path(path);
 
     for (size_t i = 0; i < message->n_binds; i++) {
         if (strcmp(message->binds[i]->inside, inside) == 0) {
@@ -212,7 +212,7 @@ exec_sandbox_message(const struct exec_sandbox *sandbox, const struct exec_image
     message->run_time_s = sandbox->run_time_s;
     message->idle = sandbox->idle;
     message->accepted = memory_copy_text(text_string(&sandbox->accepted));
-    message->directory = path_clean(images[0].directory);
+    message->directory = exec_sandbox_path(images[0].directory);
     for (size_t i = 0; i < count; i++) {
         bind_add(message, images[i].path, true);
         for (char **word = programs[i].argv + 1; programs[i].argv[0] && *word != NULL; word++)

@@ -41,6 +41,9 @@ Cpmp__Sandbox *exec_sandbox_message(const struct exec_sandbox *sandbox,
                                     const struct exec_program *programs, size_t count);
 void exec_sandbox_message_free(Cpmp__Sandbox *message);
 
+/* `path` without "//", "." and "..", by its names alone: as a rank finds it inside. To be freed. */
+char *exec_sandbox_path(const char *path);
+
 /* Programs of a job share the scratch, so all must run in one directory. 0, or -1 with `error`. */
 int exec_sandbox_check(const struct exec_sandbox *sandbox, const struct exec_image *images,
                        size_t count, struct text *error);

@@ -19,6 +19,17 @@ rank_add(struct text *text, const struct exec_view *view, uint32_t rank, double 
 }
 
 void
+exec_trace_formed(struct text *text, const struct exec_view *view)
+{
+    const struct exec_remotes *remotes = view->remotes;
+
+    text_print(text, "cpexec: %.3f s: %u peer%s of the pool hold%s %u rank%s for the job\n",
+               seconds(remotes->begun_us, remotes->formed_us), remotes->count,
+               remotes->count == 1 ? "" : "s", remotes->count == 1 ? "s" : "", view->map->ranks,
+               view->map->ranks == 1 ? "" : "s");
+}
+
+void
 exec_trace_agent(struct text *text, const struct exec_view *view, uint32_t peer, pid_t pid,
                  uint64_t since_us)
 {

@@ -13,6 +13,9 @@
 #include "exec/display.h"
 #include "text/text.h"
 
+/* The computer of a job on a pool is there. */
+void exec_trace_formed(struct text *text, const struct exec_view *view);
+
 void exec_trace_agent(struct text *text, const struct exec_view *view, uint32_t peer,
                       pid_t pid, uint64_t since_us);
 

@@ -324,9 +324,16 @@ membership_found(struct membership *membership, const char *directory, const cha
 {
     struct membership fresh = {.directory = (char *)directory};
     struct authority authority = {0};
-    int error = pool_directory_make(directory, why);
+    int error = CPMP_OK;
 
     memset(membership, 0, sizeof(*membership));
+    if (!identity_name_is_valid(name)) {
+        text_print(why, "a peer can't be named \"%s\"; name it by --name: up to %u letters, "
+                        "digits, '.', '-', '_'", name, IDENTITY_NAME_MAX);
+        error = CPMP_EINVAL;
+    }
+    if (error == CPMP_OK)
+        error = pool_directory_make(directory, why);
     if (error == CPMP_OK)
         error = authority_found(directory, pool, open, &authority, why);
     if (error == CPMP_OK)
@@ -334,6 +341,24 @@ membership_found(struct membership *membership, const char *directory, const cha
     authority_release(&authority);
     free(fresh.peers);
     return error == CPMP_OK ? membership_load(membership, directory, why) : error;
+}
+
+/* An authority that is left of a founding that didn't come to its end, or of a pool that was left,
+ * would make this peer the founder of the one that it joins. */
+static int
+founding_put_aside(const char *directory, struct text *why)
+{
+    char *key = path_of(directory, "pool/authority.key");
+    char *aside = path_of(directory, "pool/authority.key.old");
+    int error = CPMP_OK;
+
+    if (rename(key, aside) != 0 && errno != ENOENT) {
+        text_print(why, "%s can't be renamed: %s", key, strerror(errno));
+        error = CPMP_ESYS;
+    }
+    free(key);
+    free(aside);
+    return error;
 }
 
 int
@@ -344,9 +369,13 @@ membership_join(const char *directory, X509 *certificate, X509 *authority,
     int error = pool_directory_make(directory, why);
 
     if (error == CPMP_OK)
+        error = founding_put_aside(directory, why);
+    if (error == CPMP_OK)
         error = certificate_save(directory, "pool/authority.crt", authority, why);
     if (error == CPMP_OK && revoked->serial > 0)
         error = revoked_save(revoked, path, why);
+    else if (error == CPMP_OK)
+        unlink(path);  /* another pool's */
     if (error == CPMP_OK)
         error = certificate_save(directory, "identity.crt", certificate, why);
     free(path);
@@ -418,11 +447,21 @@ int
 membership_admitted(struct membership *membership, const unsigned char id[IDENTITY_ID_BYTES],
                     const char *name, struct text *why)
 {
+    int error;
+
     for (size_t i = 0; i < membership->peer_count; i++)
         if (memcmp(membership->peers[i].id, id, IDENTITY_ID_BYTES) == 0)
             return CPMP_OK;
+    if (membership->peer_count >= MEMBERSHIP_PEERS_MAX) {
+        text_print(why, "pool %s has %u members, which is the most", membership->pool,
+                   MEMBERSHIP_PEERS_MAX);
+        return CPMP_ELIMIT;
+    }
     peer_add(membership, id, name);
-    return members_save(membership, why);
+    error = members_save(membership, why);
+    if (error != CPMP_OK)
+        membership->peer_count--;
+    return error;
 }
 
 static bool

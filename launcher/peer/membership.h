@@ -26,6 +26,7 @@
 
 #define MEMBERSHIP_LIFETIME_S     (24 * 3600)  /* of an invitation, unless said otherwise */
 #define MEMBERSHIP_LIFETIME_MAX_S (366 * 24 * 3600)
+#define MEMBERSHIP_PEERS_MAX      65536u  /* that a founder has let in */
 
 /* A peer that the founder has let in. */
 struct membership_peer {
@@ -80,13 +81,13 @@ void membership_name(const struct membership *membership, const char *wanted,
                      const unsigned char id[IDENTITY_ID_BYTES],
                      char name[IDENTITY_NAME_MAX + 1]);
 
-/* Remembers who was let in. CPMP_OK, or CPMP_ESYS with `why`. */
+/* Remembers who was let in. CPMP_OK, or with `why` CPMP_ESYS, or CPMP_ELIMIT: the pool is full. */
 int membership_admitted(struct membership *membership, const unsigned char id[IDENTITY_ID_BYTES],
                         const char *name, struct text *why);
 
 /* Shuts out the peer named `text`, or whose id begins so in hex. CPMP_OK and who it is, or an error
  * with `why`: CPMP_ENOENT, CPMP_EEXIST (is out already), CPMP_EINVAL (the founder itself),
- * CPMP_ESTATE (this is not the founder), CPMP_ESYS. */
+ * CPMP_ESTATE (this is not the founder), CPMP_ESYS: it is out, but that can't be kept. */
 int membership_revoke(struct membership *membership, const char *text,
                       struct membership_peer *peer_p, struct text *why);
 

@@ -116,6 +116,14 @@ static const struct control_stream_hooks stream_hooks = {
     .on_closed = on_stream_closed,
 };
 
+static bool
+has_room(const struct sessions *sessions, uid_t uid)
+{
+    bool owner = uid == 0 || uid == geteuid();
+
+    return sessions->count < (owner ? SESSIONS_MAX : SESSIONS_MAX - SESSIONS_OWNERS);
+}
+
 static void
 session_begin(struct sessions *sessions, int fd)
 {
@@ -125,6 +133,7 @@ session_begin(struct sessions *sessions, int fd)
 
     session->sessions = sessions;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) != 0 ||
+        !has_room(sessions, who.uid) ||
         control_stream_init(&session->stream, sessions->loop, fd, &stream_hooks, session) != 0) {
         close(fd);
         free(session);
@@ -144,6 +153,18 @@ session_begin(struct sessions *sessions, int fd)
 
 /* --- all of them --- */
 
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void
+on_pause_over(uv_timer_t *timer)
+{
+    struct sessions *sessions = timer->data;
+
+    uv_poll_start(&sessions->listener, UV_READABLE, on_connection);
+}
+
+/* Who can't be let in for lack of descriptors stays in the backlog: looking there all the time
+ * would only burn the processor. */
 static void
 on_connection(uv_poll_t *poll, int status, int events)
 {
@@ -152,12 +173,12 @@ on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
 
-    if (fd < 0)
-        return;
-    if (sessions->count >= SESSIONS_MAX)
-        close(fd);
-    else
+    if (fd >= 0) {
         session_begin(sessions, fd);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        uv_poll_stop(poll);
+        uv_timer_start(&sessions->pause, on_pause_over, SESSIONS_PAUSE_MS, 0);
+    }
 }
 
 int
@@ -173,6 +194,9 @@ sessions_init(struct sessions *sessions, uv_loop_t *loop, const char *directory,
         return -1;
     uv_poll_init(loop, &sessions->listener, sessions->fd);
     sessions->listener.data = sessions;
+    uv_timer_init(loop, &sessions->pause);
+    sessions->pause.data = sessions;
+    sessions->open_parts = 2;
     sessions->listening = true;
     uv_poll_start(&sessions->listener, UV_READABLE, on_connection);
     return 0;
@@ -183,17 +207,24 @@ on_listener_closed(uv_handle_t *handle)
 {
     struct sessions *sessions = handle->data;
 
-    close(sessions->fd);
+    if (--sessions->open_parts == 0)
+        close(sessions->fd);
 }
 
 void
 sessions_close(struct sessions *sessions)
 {
-    if (sessions->listening)
+    if (sessions->listening) {
         uv_close((uv_handle_t *)&sessions->listener, on_listener_closed);
+        uv_close((uv_handle_t *)&sessions->pause, on_listener_closed);
+    }
     sessions->listening = false;
-    for (struct session *session = sessions->first; session != NULL; session = session->next)
+    for (struct session *session = sessions->first; session != NULL; session = session->next) {
+        if (session->closed)
+            continue;
+        uv_timer_start(&session->hello, on_hello_late, SESSIONS_FINISH_MS, 0);
         control_stream_finish(&session->stream);
+    }
 }
 
 struct session *

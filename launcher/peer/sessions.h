@@ -8,7 +8,8 @@
  * A session is named by a number that never comes again, so that an answer which takes its time
  * finds out whether somebody still waits. Who asks is known by the kernel's word (SO_PEERCRED).
  * A session that hasn't said hello in time, or breaks the rules, is closed; at most SESSIONS_MAX
- * are open, and what one of them leaves unread is bounded (control/stream.h).
+ * are open, of which SESSIONS_OWNERS are kept for the superuser and who the daemon runs as, and
+ * what one of them leaves unread is bounded (control/stream.h).
  */
 
 #include <stdbool.h>
@@ -21,8 +22,11 @@
 #include "control/stream.h"
 #include "local/client.h"
 
-#define SESSIONS_MAX      1024u
-#define SESSIONS_HELLO_MS 5000u
+#define SESSIONS_MAX       1024u
+#define SESSIONS_OWNERS    64u
+#define SESSIONS_HELLO_MS  5000u
+#define SESSIONS_PAUSE_MS  100u   /* without descriptors, until the next try */
+#define SESSIONS_FINISH_MS 500u   /* for last words to who doesn't read */
 
 struct sessions;
 
@@ -35,7 +39,7 @@ struct session {
     char program[32];       /* what it calls itself */
     bool greeted;
     bool closed;            /* its stream is on its way out */
-    uv_timer_t hello;
+    uv_timer_t hello;       /* what it has to have done by then: greeted, or read the last words */
     struct control_stream stream;
     uint32_t open_parts;    /* handles that aren't closed yet */
 };
@@ -52,6 +56,8 @@ struct sessions_hooks {
 struct sessions {
     uv_loop_t *loop;
     uv_poll_t listener;
+    uv_timer_t pause;
+    uint32_t open_parts;
     int fd;
     bool listening;
     const struct sessions_hooks *hooks;
@@ -65,7 +71,8 @@ struct sessions {
 int sessions_init(struct sessions *sessions, uv_loop_t *loop, const char *directory,
                   const struct sessions_hooks *hooks, void *arg);
 
-/* Closes the listener and every session; the loop must run on until all handles are closed. */
+/* Closes the listener and every session, which gets SESSIONS_FINISH_MS to read what is on its way;
+ * the loop must run on until all handles are closed. */
 void sessions_close(struct sessions *sessions);
 
 /* The session `id`; NULL when it is over. */

@@ -26,6 +26,7 @@ static struct world {
     struct kv_params params;
     struct kv *peers[PEERS];
     bool in[PEERS];             /* is in the ring */
+    uint32_t liar;              /* answers readers with pages without end; PEERS: nobody */
     uint64_t now_us;
     struct flight *flights[FLIGHTS];
     size_t flight_count;
@@ -157,6 +158,29 @@ step(uint32_t index, struct kv_event *event)
         lookup_answer(index, lookups[i].token, lookups[i].key);
 }
 
+/* One more page, of a record behind the last. */
+static void
+lie(const struct kv_message *ask)
+{
+    static struct kv_send send;
+    struct kv_record *record = &send.message.records[0];
+
+    send.contact = ask->from.contact;
+    send.message.kind = KV_RECORDS;
+    send.message.from = peer_at(world.liar);
+    send.message.token = ask->token;
+    send.message.key = ask->key;
+    send.message.more = true;
+    send.message.record_count = 1;
+    *record = (struct kv_record){.key = ask->key, .publisher = ask->after, .sequence = 1,
+                                 .lifetime_us = 1000000, .bytes = 1,
+                                 .value = (const uint8_t *)"x"};
+    for (unsigned i = CHORD_ID_BYTES; i-- > 0;)
+        if (++record->publisher.bytes[i] != 0)
+            break;
+    fly(&send);
+}
+
 static void
 flights_land(void)
 {
@@ -167,7 +191,9 @@ flights_land(void)
     world.flight_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct kv_event event = {.kind = KV_EVENT_MESSAGE, .message = &landing[i]->message};
-        if (world.in[landing[i]->to])
+        if (landing[i]->to == world.liar && landing[i]->message.kind == KV_ASK)
+            lie(&landing[i]->message);
+        else if (world.in[landing[i]->to])
             step(landing[i]->to, &event);
         free(landing[i]->bytes);
         free(landing[i]);
@@ -216,6 +242,7 @@ world_begin(const char *members)
 {
     memset(&world, 0, sizeof(world));
     world.params = kv_params_default();
+    world.liar = PEERS;
     for (uint32_t i = 0; i < PEERS; i++) {
         struct chord_peer self = peer_at(i);
         world.peers[i] = kv_new(&world.params, &self);
@@ -442,6 +469,21 @@ many_records_come_in_pages(void **state)
 }
 
 static void
+pages_without_end_hold_no_reader(void **state)
+{
+    (void)state;
+    world_begin("0246");
+    world.params.ask_us = 20000;
+    put(6, 0x35, 1, "true", 1000000);
+    run_ms(5);
+    world.liar = 4;  /* has a copy */
+    get(0, 0x35);
+    assert_int_equal(2, world.answers);
+    assert_true(world.count > 1);
+    world_end();
+}
+
+static void
 nobody_writes_for_another(void **state)
 {
     struct kv_message message = {.kind = KV_STORE, .token = 9, .record_count = 1};
@@ -490,6 +532,7 @@ main(void)
         cmocka_unit_test(a_reader_finds_what_a_fresh_owner_has_not_got_yet),
         cmocka_unit_test(limits_refuse_and_keep_what_is_there),
         cmocka_unit_test(many_records_come_in_pages),
+        cmocka_unit_test(pages_without_end_hold_no_reader),
         cmocka_unit_test(nobody_writes_for_another),
         cmocka_unit_test(a_request_nobody_answers_ends),
     };

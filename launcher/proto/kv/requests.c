@@ -14,6 +14,9 @@
 
 #include "proto/kv/state.h"
 
+/* Who has pages without end is waited for that often as long as for one. */
+#define PAGES_MOST 60u
+
 /* --- beginning and end --- */
 
 static struct kv_request *
@@ -173,6 +176,7 @@ kv_request_found(struct kv *kv, const struct kv_event *event)
         asked_add(kv, request, &lookup->successors[i]);
     request->phase = KV_PHASE_SEND;
     request->deadline_us = kv->now_us + kv->params->ask_us;
+    request->pages_end_us = kv->now_us + PAGES_MOST * kv->params->ask_us;
 }
 
 /* --- answers --- */
@@ -219,10 +223,22 @@ records_merge(struct kv *kv, struct kv_request *request, struct kv_asked *asked,
         asked->to_send = true;
         request->phase = KV_PHASE_SEND;
         request->deadline_us = kv->now_us + kv->params->ask_us;
+        if (request->deadline_us > request->pages_end_us)
+            request->deadline_us = request->pages_end_us;
         return;
     }
     asked->done = true;
     request->answers++;
+}
+
+/* The first page begins anywhere, a further one behind the one before. */
+static bool
+page_follows(const struct kv_asked *asked, const struct kv_message *message)
+{
+    static const struct chord_id zero;
+
+    return message->record_count == 0 || chord_id_equal(&asked->after, &zero) ||
+           chord_id_compare(&message->records[0].publisher, &asked->after) > 0;
 }
 
 void
@@ -242,9 +258,7 @@ kv_request_answer(struct kv *kv, const struct kv_message *message)
         put_answered(kv, request, message->status);
         return;
     }
-    if (!chord_id_equal(&message->key, &request->key) ||
-        (message->record_count > 0 &&
-         chord_id_compare(&message->records[0].publisher, &asked->after) < 0))
+    if (!chord_id_equal(&message->key, &request->key) || !page_follows(asked, message))
         return;
     records_merge(kv, request, asked, message);
 }

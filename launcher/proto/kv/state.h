@@ -37,6 +37,7 @@ struct kv_request {
     uint64_t user_token;
     uint64_t token;          /* of this attempt: what comes with another is late */
     uint64_t deadline_us;
+    uint64_t pages_end_us;          /* GET: no page is waited for beyond */
     struct chord_id key;
     uint64_t sequence, expires_us;  /* PUT */
     uint8_t *value;                 /* PUT; owned */

@@ -17,6 +17,7 @@
 #include <cpmp.h>
 
 #include "content/state.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 /* --- names --- */
@@ -24,38 +25,15 @@
 void
 content_name_text(const struct content_name *name, char text[CONTENT_NAME_TEXT])
 {
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < CONTENT_NAME_BYTES; i++) {
-        text[2 * i] = digits[name->bytes[i] >> 4];
-        text[2 * i + 1] = digits[name->bytes[i] & 15];
-    }
-    text[2 * CONTENT_NAME_BYTES] = 0;
-}
-
-static int
-digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    hex_print(name->bytes, CONTENT_NAME_BYTES, text);
 }
 
 bool
 content_name_parse(const char *text, struct content_name *name_p)
 {
-    struct content_name name;
-
-    if (strlen(text) != CONTENT_NAME_TEXT - 1)
-        return false;
-    for (size_t i = 0; i < CONTENT_NAME_BYTES; i++) {
-        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        name.bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    *name_p = name;
-    return true;
+    /* One file, one name: as content_name_text prints it. */
+    return strspn(text, "0123456789abcdef") == CONTENT_NAME_TEXT - 1 &&
+           hex_read(text, name_p->bytes, CONTENT_NAME_BYTES);
 }
 
 bool

@@ -9,6 +9,8 @@
 
 #include <cpmp.h>
 
+#include "system/file.h"
+
 #define SEGMENTS_MAX 64u    /* program headers; linkers make about a dozen */
 #define DYNAMIC_MAX  1024u  /* entries of the dynamic section */
 #define VERSIONS_MAX 1024u  /* versions of symbols that are wanted, of all libraries */
@@ -301,19 +303,8 @@ static int64_t
 read_fd(void *arg, uint64_t offset, void *bytes, size_t count)
 {
     const int *fd = arg;
-    size_t have = 0;
 
-    while (have < count) {
-        ssize_t got = pread(*fd, (char *)bytes + have, count - have, (off_t)(offset + have));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        have += (size_t)got;
-    }
-    return (int64_t)have;
+    return file_read_all(*fd, bytes, count, (int64_t)offset);
 }
 
 int

@@ -14,6 +14,7 @@
 #include <cpmp.h>
 
 #include "content/state.h"
+#include "system/file.h"
 #include "text/memory.h"
 
 void
@@ -44,49 +45,17 @@ content_hash(const void *bytes, size_t count, struct content_name *name_p)
     (void)done;
 }
 
-int64_t
-content_read_piece(int fd, unsigned char *buffer)
-{
-    size_t have = 0;
-
-    while (have < CONTENT_PIECE_BYTES) {
-        ssize_t got = read(fd, buffer + have, CONTENT_PIECE_BYTES - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        have += (size_t)got;
-    }
-    return (int64_t)have;
-}
-
-/* `offset` -1: at the file's own. 0, or -1 with errno. */
-int
-content_write_all(int fd, const void *bytes, size_t count, int64_t offset)
-{
-    const char *from = bytes;
-
-    while (count > 0) {
-        ssize_t put = offset < 0 ? write(fd, from, count) : pwrite(fd, from, count, offset);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -1;
-        from += put;
-        count -= (size_t)put;
-        if (offset >= 0)
-            offset += put;
-    }
-    return 0;
-}
-
 void
 content_manifest_release(struct content_manifest *manifest)
 {
     free(manifest->pieces);
     memset(manifest, 0, sizeof(*manifest));
+}
+
+static int64_t
+piece_read(int fd, struct content_hasher *hasher)
+{
+    return file_read_all(fd, hasher->buffer, CONTENT_PIECE_BYTES, FILE_AT_POSITION);
 }
 
 /* Takes one more piece into the manifest. */
@@ -118,8 +87,7 @@ content_describe(int fd, bool executable, struct content_manifest *manifest_p)
     int64_t got;
 
     content_hasher_init(&hasher);
-    while ((got = content_read_piece(fd, hasher.buffer)) > 0 &&
-           manifest.size_bytes < CONTENT_SIZE_MAX)
+    while ((got = piece_read(fd, &hasher)) > 0 && manifest.size_bytes < CONTENT_SIZE_MAX)
         manifest_add(&manifest, &hasher, (size_t)got);
     manifest_end(&manifest, &hasher);
     content_hasher_release(&hasher);
@@ -149,7 +117,7 @@ copy_in(struct content_store *store, int from, int to, struct content_manifest *
     int64_t got;
 
     content_hasher_init(&hasher);
-    while (error == CPMP_OK && (got = content_read_piece(from, hasher.buffer)) != 0) {
+    while (error == CPMP_OK && (got = piece_read(from, &hasher)) != 0) {
         if (got < 0) {
             error = content_failed(store, "read what is to be put in");
             break;
@@ -157,7 +125,7 @@ copy_in(struct content_store *store, int from, int to, struct content_manifest *
         error = content_make_room(store, (uint64_t)got, manifest->size_bytes);
         if (error)
             break;
-        if (content_write_all(to, hasher.buffer, (size_t)got, -1) < 0)
+        if (file_write_all(to, hasher.buffer, (size_t)got, FILE_AT_POSITION) < 0)
             error = content_failed(store, "write a content");
         manifest_add(manifest, &hasher, (size_t)got);
     }

@@ -13,6 +13,7 @@
 #include <cpmp.h>
 
 #include "content/state.h"
+#include "system/file.h"
 #include "text/memory.h"
 
 struct content_partial {
@@ -57,7 +58,8 @@ pieces_find(struct content_partial *partial)
     content_hasher_init(&hasher);
     for (uint32_t i = 0; i < partial->manifest.piece_count; i++) {
         struct content_name name;
-        int64_t got = content_read_piece(partial->fd, hasher.buffer);
+        int64_t got = file_read_all(partial->fd, hasher.buffer, CONTENT_PIECE_BYTES,
+                                    FILE_AT_POSITION);
         if (got != piece_bytes(&partial->manifest, i))
             break;
         content_hash(hasher.buffer, (size_t)got, &name);
@@ -172,7 +174,7 @@ content_partial_write(struct content_partial *partial, uint32_t piece, const voi
                             "announced");
     if (partial->had[piece])
         return CPMP_OK;
-    if (content_write_all(partial->fd, bytes, count, (int64_t)piece * CONTENT_PIECE_BYTES) < 0)
+    if (file_write_all(partial->fd, bytes, count, (int64_t)piece * CONTENT_PIECE_BYTES) < 0)
         return content_failed(partial->store, "write a piece of a content");
     partial->had[piece] = true;
     partial->had_count++;

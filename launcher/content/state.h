@@ -38,9 +38,6 @@ void content_hasher_init(struct content_hasher *hasher);
 void content_hasher_release(struct content_hasher *hasher);
 void content_hash(const void *bytes, size_t count, struct content_name *name_p);
 
-/* Reads until the buffer is full or the file ends; -1 with errno. */
-int64_t content_read_piece(int fd, unsigned char *buffer);
-
 /* The path relative to the store's directory. */
 #define CONTENT_PATH_BYTES 96u
 void content_relative(const struct content_name *name, bool partial,
@@ -68,7 +65,5 @@ int content_failed(struct content_store *store, const char *what);
 /* Sets the sentence; returns `error`. */
 __attribute__((format(printf, 3, 4)))
 int content_fail(struct content_store *store, int error, const char *format, ...);
-
-int content_write_all(int fd, const void *bytes, size_t count, int64_t offset);
 
 #endif

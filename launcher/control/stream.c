@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cpmp.h>
+
+#include "system/clock.h"
 
 static void stream_fly(struct control_stream *stream);
 static void stream_flush(struct control_stream *stream);
@@ -382,22 +383,13 @@ fd_prepare(int fd)
 
 /* --- heartbeats --- */
 
-static uint64_t
-boot_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 /* Bytes have come: does the lease still hold? Renews it, if so. What came while a strict side slept
  * beyond its lease comes too late. */
 static bool
 lease_is_over(struct control_stream *stream)
 {
     struct control_beat *beat = &stream->beat;
-    uint64_t now_us = boot_us();
+    uint64_t now_us = clock_boot_us();
 
     if (beat->strict && !beat->absent && now_us - beat->heard_us >= beat->lease_us) {
         stream_break(stream, CPMP_EPEER, "this process or its machine slept beyond the lease");
@@ -447,7 +439,7 @@ on_beat(uv_timer_t *timer)
 {
     struct control_stream *stream = stream_of(timer->data);
     struct control_beat *beat = &stream->beat;
-    uint64_t now_us = boot_us(), since_us = now_us - beat->beat_us;
+    uint64_t now_us = clock_boot_us(), since_us = now_us - beat->beat_us;
     bool late = since_us > 2 * CONTROL_BEAT_MS * 1000u;
 
     beat->beat_us = now_us;
@@ -540,7 +532,7 @@ control_stream_init_tls(struct control_stream *stream, uv_loop_t *loop, int fd, 
     stream->tls = tls;
     stream->beat.strict = strict;
     stream->beat.lease_us = lease_ms * 1000;
-    stream->beat.heard_us = stream->beat.beat_us = boot_us();
+    stream->beat.heard_us = stream->beat.beat_us = clock_boot_us();
     status = uv_tcp_open(&stream->socket.tcp, fd);
     if (status == 0)
         status = uv_read_start(&stream->socket.stream, on_alloc, on_read);

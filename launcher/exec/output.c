@@ -15,6 +15,7 @@
 #include "control/rules.h"
 #include "exec/display.h"
 #include "exec/file.h"
+#include "system/file.h"
 #include "text/json.h"
 #include "text/memory.h"
 #include "text/visible.h"
@@ -135,21 +136,6 @@ exec_output_make_files(struct exec_output *output, struct text *error)
     return 0;
 }
 
-static int
-bytes_write(int fd, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t written = write(fd, bytes, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -1;
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return 0;
-}
-
 static void
 file_write(struct exec_output *output, size_t index, const char *bytes, size_t count)
 {
@@ -162,7 +148,7 @@ file_write(struct exec_output *output, size_t index, const char *bytes, size_t c
     file_path(output, index, &path);
     if (fd < 0)
         fd = open(path.bytes, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd < 0 || bytes_write(fd, bytes, count) != 0) {
+    if (fd < 0 || file_write_all(fd, bytes, count, FILE_AT_POSITION) != 0) {
         stream->file_broken = true;
         output->hooks->failed(output->arg, errno, path.bytes);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "link/address.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 #define CORES_MAX 65536ul
@@ -50,18 +51,6 @@ exec_remotes_release(struct exec_remotes *remotes)
     memset(remotes, 0, sizeof(*remotes));
 }
 
-static bool
-key_parse(const char *word, unsigned char key[TLS_KEY_BYTES])
-{
-    if (strlen(word) != 2 * TLS_KEY_BYTES || word[strspn(word, "0123456789abcdefABCDEF")] != '\0')
-        return false;
-    for (size_t i = 0; i < TLS_KEY_BYTES; i++) {
-        char digits[3] = {word[2 * i], word[2 * i + 1], '\0'};
-        key[i] = (unsigned char)strtoul(digits, NULL, 16);
-    }
-    return true;
-}
-
 /* NULL, or what is wrong with the line. */
 static const char *
 line_parse(struct exec_remotes *remotes, char *line)
@@ -82,7 +71,7 @@ line_parse(struct exec_remotes *remotes, char *line)
     if (!isdigit((unsigned char)*cores) || *end != '\0' || count == 0 || count > CORES_MAX)
         return "the number of cores is a whole one";
     remote->millicores = (uint32_t)count * 1000;
-    if (!key_parse(key, remote->key))
+    if (!hex_read(key, remote->key, TLS_KEY_BYTES))
         return "a key is 64 hexadecimal digits";
     while ((address = strtok_r(NULL, " \t", &rest)) != NULL) {
         if (!address_parse_socket(address, &parsed))

@@ -13,6 +13,7 @@
 #include <cpmp.h>
 
 #include "link/must.h"
+#include "text/hex.h"
 
 #define SERIAL_BYTES 16
 
@@ -185,8 +186,7 @@ void
 authority_fingerprint_text(const unsigned char fingerprint[AUTHORITY_FINGERPRINT_BYTES],
                            char out[AUTHORITY_FINGERPRINT_TEXT])
 {
-    for (size_t i = 0; i < AUTHORITY_FINGERPRINT_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
+    hex_print(fingerprint, AUTHORITY_FINGERPRINT_BYTES, out);
 }
 
 void

@@ -13,7 +13,7 @@
 #include <cpmp.h>
 
 #include "link/must.h"
-#include "link/saved.h"
+#include "system/saved.h"
 
 void
 identity_id(const unsigned char key[IDENTITY_KEY_BYTES], unsigned char id[IDENTITY_ID_BYTES])

@@ -12,7 +12,8 @@
 #include <cpmp.h>
 
 #include "link/must.h"
-#include "link/saved.h"
+#include "system/saved.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 static int
@@ -22,30 +23,6 @@ has_expired(const struct invitation *invitation, int64_t now_s)
 }
 
 /* --- the file --- */
-
-static void
-hex_add(struct text *out, const unsigned char *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        text_print(out, "%02x", bytes[i]);
-}
-
-static int
-hex_read(const char *text, unsigned char *out, size_t count)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (strlen(text) != 2 * count)
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *high = strchr(digits, text[2 * i]), *low = strchr(digits, text[2 * i + 1]);
-
-        if (high == NULL || low == NULL)
-            return 0;
-        out[i] = (unsigned char)((high - digits) << 4 | (low - digits));
-    }
-    return 1;
-}
 
 static void
 line_print(const struct invitation *invitation, struct text *out)

@@ -5,6 +5,8 @@
 
 #include <cpmp.h>
 
+#include "text/hex.h"
+
 #include "link/links_state.h"
 #include "link/must.h"
 #include "text/memory.h"
@@ -220,8 +222,7 @@ links_print(const struct links *links, struct text *out)
 
             if (peer->address_count == 0 || peer->forgotten)
                 continue;
-            for (size_t k = 0; k < IDENTITY_ID_BYTES; k++)
-                text_print(out, "%02x", peer->who.id[k]);
+            hex_add(out, peer->who.id, IDENTITY_ID_BYTES);
             text_print(out, " %s", peer->who.name[0] ? peer->who.name : "-");
             for (size_t k = 0; k < peer->address_count; k++) {
                 address_print(&peer->addresses[k], address);
@@ -233,31 +234,14 @@ links_print(const struct links *links, struct text *out)
 }
 
 static int
-id_parse(const char *text, unsigned char id[IDENTITY_ID_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    if (text == NULL || strlen(text) != 2 * IDENTITY_ID_BYTES)
-        return 0;
-    for (size_t i = 0; i < IDENTITY_ID_BYTES; i++) {
-        const char *high = strchr(digits, text[2 * i]), *low = strchr(digits, text[2 * i + 1]);
-
-        if (high == NULL || low == NULL)
-            return 0;
-        id[i] = (unsigned char)((high - digits) << 4 | (low - digits));
-    }
-    return 1;
-}
-
-static int
 line_parse(struct links *links, char *line)
 {
     struct address addresses[LINKS_ADDRESSES_MAX];
     unsigned char id[IDENTITY_ID_BYTES];
     size_t count = 0;
-    char *rest, *name, *word;
+    char *rest, *name, *word = strtok_r(line, " ", &rest);
 
-    if (!id_parse(strtok_r(line, " ", &rest), id))
+    if (word == NULL || !hex_read(word, id, IDENTITY_ID_BYTES))
         return 0;
     name = strtok_r(NULL, " ", &rest);
     if (name == NULL || (strcmp(name, "-") != 0 && !identity_name_is_valid(name)))

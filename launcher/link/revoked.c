@@ -6,7 +6,7 @@
 
 #include <cpmp.h>
 
-#include "link/saved.h"
+#include "system/saved.h"
 
 #define MAGIC       "cpmp revoked 1\n"  /* 16 bytes with its end */
 #define MAGIC_BYTES 16u

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text/hex.h"
 #include "text/memory.h"
 
 #define SLOTS_FIRST 64u
@@ -172,10 +173,9 @@ book_intern(struct book *book, const struct book_peer *peer, uint64_t now_us)
 static bool
 id_begins(const struct chord_id *id, const char *text, size_t length)
 {
-    char hex[2 * CHORD_ID_BYTES + 1];
+    char hex[HEX_BYTES(CHORD_ID_BYTES)];
 
-    for (size_t i = 0; i < CHORD_ID_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", id->bytes[i]);
+    hex_print(id->bytes, CHORD_ID_BYTES, hex);
     return length >= 4 && length <= 2 * CHORD_ID_BYTES && strncasecmp(hex, text, length) == 0;
 }
 

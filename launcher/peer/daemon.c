@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -16,6 +15,7 @@
 
 #include "local/state.h"
 #include "peer/policy_file.h"
+#include "system/clock.h"
 #include "text/memory.h"
 
 /* --- words --- */
@@ -49,29 +49,6 @@ daemon_note(const struct daemon *daemon, const char *format, ...)
     va_start(arguments, format);
     say(format, arguments);
     va_end(arguments);
-}
-
-/* --- time --- */
-
-static uint64_t
-time_us(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-uint64_t
-daemon_wall_us(void)
-{
-    return time_us(CLOCK_REALTIME);
-}
-
-uint64_t
-daemon_clock_us(void)
-{
-    return time_us(CLOCK_BOOTTIME);
 }
 
 /* --- policy --- */
@@ -236,7 +213,7 @@ on_offer_met(void *arg, const struct offer *offer)
     }
     /* Signed by the peer itself. */
     peer.own_word = true;
-    book_intern(&daemon->book, &peer, daemon_clock_us());
+    book_intern(&daemon->book, &peer, clock_boot_us());
 }
 
 static const struct offers_hooks offers_hooks = {.state = daemon_work_state, .met = on_offer_met};
@@ -263,7 +240,7 @@ self_enter(struct daemon *daemon)
         address_print(&daemon->addresses[i], texts[i]);
         addresses[i] = texts[i];
     }
-    book_intern(&daemon->book, &self, daemon_clock_us());
+    book_intern(&daemon->book, &self, clock_boot_us());
 }
 
 static void
@@ -315,7 +292,7 @@ timer_begin(struct daemon *daemon, uv_timer_t *timer, uv_timer_cb callback, uint
 int
 daemon_begin(struct daemon *daemon, struct text *error)
 {
-    daemon->incarnation = daemon_wall_us();
+    daemon->incarnation = clock_wall_us();
     daemon->started_s = daemon->incarnation / 1000000u;
     if (!daemon_policy_load(daemon, error))
         return -1;

@@ -117,10 +117,6 @@ int daemon_begin(struct daemon *daemon, struct text *error);
 /* Reads policy.conf anew. False with `why`: the old one stays. */
 bool daemon_policy_load(struct daemon *daemon, struct text *why);
 
-/* Seconds and microseconds since 1970; microseconds of a clock that never goes back. */
-uint64_t daemon_wall_us(void);
-uint64_t daemon_clock_us(void);
-
 /* --- daemon_net.c --- */
 int daemon_net_begin(struct daemon *daemon, struct text *error);
 void daemon_net_send(void *arg, uint32_t contact, Cpmp__PeerMessage *message);

@@ -13,8 +13,9 @@
 
 #include <cpmp.h>
 
-#include "link/saved.h"
 #include "peer/overlay_codec.h"
+#include "system/clock.h"
+#include "system/saved.h"
 #include "text/memory.h"
 
 #define MESSAGE_BYTES_MAX FRAMES_BYTES_MAX
@@ -68,7 +69,7 @@ contact_of(struct daemon *daemon, const unsigned char *id, const char *name)
     struct book_peer peer = {.name = name};
 
     memcpy(peer.id.bytes, id, CHORD_ID_BYTES);
-    return book_intern(&daemon->book, &peer, daemon_clock_us());
+    return book_intern(&daemon->book, &peer, clock_boot_us());
 }
 
 static void
@@ -110,7 +111,7 @@ on_greeting(struct daemon *daemon, uint32_t contact, const Cpmp__Greeting *greet
     struct chord_peer peer;
     const struct book_entry *entry;
 
-    if (overlay_codec_intern(greeting->self, true, &daemon->book, daemon_clock_us(), &peer) !=
+    if (overlay_codec_intern(greeting->self, true, &daemon->book, clock_boot_us(), &peer) !=
             CPMP_OK || peer.contact != contact)
         return;
     entry = book_get(&daemon->book, contact);
@@ -469,7 +470,7 @@ daemon_net_care(struct daemon *daemon)
 
     if (count > 0)
         overlay_met(daemon->overlay,
-                    contacts[(daemon_clock_us() / (DAEMON_CARE_MS * 1000)) % count]);
+                    contacts[(clock_boot_us() / (DAEMON_CARE_MS * 1000)) % count]);
 }
 
 /* --- beginning and end --- */

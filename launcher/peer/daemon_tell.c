@@ -16,6 +16,7 @@
 
 #include "peer/policy_file.h"
 #include "peer/rows.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 /* Who waits for an answer that takes its time. */
@@ -504,10 +505,9 @@ static void
 info_peer(const struct daemon *daemon, Cpmp__InfoReply *reply)
 {
     const struct membership *membership = &daemon->membership;
-    char hex[2 * IDENTITY_ID_BYTES + 1], fingerprint[AUTHORITY_FINGERPRINT_TEXT];
+    char hex[HEX_BYTES(IDENTITY_ID_BYTES)], fingerprint[AUTHORITY_FINGERPRINT_TEXT];
 
-    for (size_t i = 0; i < IDENTITY_ID_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", membership->id[i]);
+    hex_print(membership->id, IDENTITY_ID_BYTES, hex);
     authority_fingerprint_text(membership->fingerprint, fingerprint);
     item_add(reply, "peer", "name", "", "%s", membership->name);
     item_add(reply, "peer", "id", "", "%s", hex);

@@ -19,6 +19,8 @@
 
 #include "link/identity.h"
 #include "process/installed.h"
+#include "system/clock.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 #define OVERSUBSCRIBED_MAX 16u  /* ranks for each core that may be had, when they are asked for */
@@ -34,7 +36,7 @@ view_fill(struct daemon *daemon, const struct enlist_one *without, struct warden
 
     localtime_r(&now_s, &local);
     *view = (struct warden_view){
-        .now_us = daemon_clock_us(),
+        .now_us = clock_boot_us(),
         .week_minute = hours_week_minute(&local),
         .cores = reading->cores,
         .others_permille = reading->others_permille,
@@ -98,7 +100,7 @@ daemon_work_look(struct daemon *daemon)
         if (one->pid > 0)
             roots[count++] = (struct load_root){.pid = one->pid,
                                                 .niced = daemon->policy.sched_idle};
-    if (load_read(daemon->load, roots, count, daemon_clock_us(), daemon_wall_us(),
+    if (load_read(daemon->load, roots, count, clock_boot_us(), clock_wall_us(),
                   &daemon->reading, &why) != CPMP_OK)
         daemon_note(daemon, "the machine's load can't be read: %s", text_string(&why));
     free(roots);
@@ -222,13 +224,12 @@ daemon_work_state(void *arg, struct offer *offer)
 static bool
 asker_is_allowed(const struct daemon *daemon, const struct enlist_asker *asker, struct text *why)
 {
-    char id[2 * IDENTITY_ID_BYTES + 1];
+    char id[HEX_BYTES(IDENTITY_ID_BYTES)];
     struct sockaddr_storage storage;
     struct address address;
     struct policy_peer peer = {.name = asker->name, .id = id};
 
-    for (size_t i = 0; i < IDENTITY_ID_BYTES; i++)
-        snprintf(id + 2 * i, 3, "%02x", asker->peer[i]);
+    hex_print(asker->peer, IDENTITY_ID_BYTES, id);
     if (links_addresses(daemon->links, asker->peer, &address, 1) == 1) {
         address_to_sockaddr(&address, &storage);
         peer.address = (const struct sockaddr *)&storage;
@@ -438,8 +439,7 @@ history_row_fill(const struct enlist_one *one, struct history_row *row)
     snprintf(row->program, sizeof(row->program), "%s", one->program);
     snprintf(row->user, sizeof(row->user), "%s", one->user);
     snprintf(row->peer, sizeof(row->peer), "%s", one->asker.name);
-    for (size_t i = 0; i < IDENTITY_ID_BYTES; i++)
-        snprintf(row->peer_id + 2 * i, 3, "%02x", one->asker.peer[i]);
+    hex_print(one->asker.peer, IDENTITY_ID_BYTES, row->peer_id);
     row->ranks = one->ranks;
     row->millicores = one->millicores;
     row->started_us = one->started_s * 1000000u;
@@ -476,7 +476,7 @@ ended(void *arg, struct enlist_one *one)
     struct text why = {0};
 
     if (one->history != 0)
-        history_end(daemon->history, one->history, daemon_wall_us(), one->cpu_us,
+        history_end(daemon->history, one->history, clock_wall_us(), one->cpu_us,
                     one->max_rss_bytes, one->ending[0] != '\0' ? one->ending : "ended", &why);
     history_trouble(daemon, &why);
     if (daemon->phase == DAEMON_RUNNING)

@@ -15,7 +15,8 @@
 
 #include <cpmp.h>
 
-#include "link/saved.h"
+#include "system/saved.h"
+#include "text/hex.h"
 #include "text/memory.h"
 
 #define MEMBERS_BYTES_MAX (16u << 20)
@@ -160,8 +161,7 @@ members_save(const struct membership *membership, struct text *why)
     int error;
 
     for (size_t i = 0; i < membership->peer_count; i++) {
-        for (size_t j = 0; j < IDENTITY_ID_BYTES; j++)
-            text_print(&content, "%02x", membership->peers[i].id[j]);
+        hex_add(&content, membership->peers[i].id, IDENTITY_ID_BYTES);
         text_print(&content, " %s\n", membership->peers[i].name);
     }
     error = saved_write(path, text_string(&content), content.used, SAVED_FOR_ALL, why);
@@ -467,10 +467,9 @@ membership_admitted(struct membership *membership, const unsigned char id[IDENTI
 static bool
 id_begins(const unsigned char id[IDENTITY_ID_BYTES], const char *text)
 {
-    char hex[2 * IDENTITY_ID_BYTES + 1];
+    char hex[HEX_BYTES(IDENTITY_ID_BYTES)];
 
-    for (size_t i = 0; i < IDENTITY_ID_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    hex_print(id, IDENTITY_ID_BYTES, hex);
     return strlen(text) >= 4 && strncasecmp(hex, text, strlen(text)) == 0;
 }
 

@@ -3,24 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 
 #include <cpmp.h>
 
+#include "system/clock.h"
 #include "text/memory.h"
 
 static void on_timer(uv_timer_t *timer);
-
-static uint64_t
-wall_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 void
 offers_ring_key(const char *what, const void *bytes, size_t count, struct chord_id *key_p)
@@ -90,7 +81,7 @@ on_published(void *arg, const struct kv_result *result)
 static void
 publish(struct offers *offers)
 {
-    struct offer offer = {.issued_us = wall_us(), .valid_us = OFFERS_LIFETIME_US};
+    struct offer offer = {.issued_us = clock_wall_us(), .valid_us = OFFERS_LIFETIME_US};
     struct text bytes = {0}, why = {0};
     struct chord_id key;
 
@@ -162,7 +153,7 @@ record_open(const struct offers *offers, const struct kv_record *record, struct 
     bool good = offer_open(record->value, record->bytes, offer, &why) == CPMP_OK &&
                 memcmp(offer->seller.id, record->publisher.bytes, SELLER_ID_BYTES) == 0 &&
                 memcmp(offer->pool, offers->pool, OFFER_POOL_BYTES) == 0 &&
-                offer_is_fresh(offer, wall_us());
+                offer_is_fresh(offer, clock_wall_us());
 
     text_release(&why);
     return good;
@@ -187,14 +178,14 @@ on_records(void *arg, const struct kv_result *result)
     }
     if (--offers->open > 0)
         return;
-    offers->gathered_us = wall_us();
+    offers->gathered_us = clock_wall_us();
     waiters_call(offers);
 }
 
 void
 offers_gather(struct offers *offers, offers_fn *done, void *arg)
 {
-    uint64_t age_us = wall_us() - offers->gathered_us;
+    uint64_t age_us = clock_wall_us() - offers->gathered_us;
 
     if (offers->open == 0 && offers->unanswered == 0 && age_us < OFFERS_FRESH_US) {
         done(arg, offers->list, offers->count, 0);

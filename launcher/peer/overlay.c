@@ -10,6 +10,7 @@
 
 #include "peer/detector_codec.h"
 #include "peer/overlay_codec.h"
+#include "system/clock.h"
 #include "text/memory.h"
 
 #define WAITERS_MAX 1024u  /* lookups and kv's requests under way */
@@ -73,16 +74,6 @@ struct overlay {
     } received;
 };
 
-/* Counts while the machine sleeps, so that a lid that was closed is noticed. */
-static uint64_t
-clock_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 /* --- events --- */
 
 static struct queued *
@@ -128,7 +119,7 @@ waiter_new(struct overlay *overlay)
         struct waiter *waiter = &overlay->waiters[i];
         if (waiter->token != 0)
             continue;
-        *waiter = (struct waiter){.token = ++overlay->last_token, .began_us = clock_us()};
+        *waiter = (struct waiter){.token = ++overlay->last_token, .began_us = clock_boot_us()};
         return waiter;
     }
     return NULL;
@@ -197,7 +188,7 @@ lookup_ended(struct overlay *overlay, const struct chord_result *result)
         return;
     deferred_ask(overlay);
     if (waiter.looked_up != NULL) {
-        waiter.looked_up(waiter.arg, result, clock_us() - waiter.began_us);
+        waiter.looked_up(waiter.arg, result, clock_boot_us() - waiter.began_us);
         return;
     }
     queued = queue_add(overlay, MACHINE_KV, 0);
@@ -307,7 +298,7 @@ neighbours_watch(struct overlay *overlay)
 static void
 ring_changed(struct overlay *overlay, uint32_t changed)
 {
-    struct kv_event event = {.kind = KV_EVENT_RING, .now_us = clock_us()};
+    struct kv_event event = {.kind = KV_EVENT_RING, .now_us = clock_boot_us()};
     enum chord_status status = chord_status(overlay->chord);
 
     event.member = status == CHORD_MEMBER;
@@ -382,7 +373,7 @@ detector_step_now(struct overlay *overlay, const struct detector_event *event)
 static void
 queued_step(struct overlay *overlay, struct queued *queued)
 {
-    uint64_t now_us = clock_us();
+    uint64_t now_us = clock_boot_us();
 
     switch (queued->machine) {
     case MACHINE_CHORD:
@@ -415,7 +406,7 @@ deadline_us(const struct overlay *overlay)
 static void
 timer_arm(struct overlay *overlay)
 {
-    uint64_t due_us = deadline_us(overlay), now = clock_us();
+    uint64_t due_us = deadline_us(overlay), now = clock_boot_us();
 
     uv_timer_stop(&overlay->timer);
     if (due_us != UINT64_MAX)
@@ -448,7 +439,7 @@ static void
 on_timer(uv_timer_t *timer)
 {
     struct overlay *overlay = timer->data;
-    uint64_t now = clock_us();
+    uint64_t now = clock_boot_us();
 
     deferred_ask(overlay);
     if (chord_deadline_us(overlay->chord) <= now)
@@ -489,7 +480,7 @@ overlay_new(uv_loop_t *loop, struct book *book, uint64_t incarnation,
     overlay->chord = chord_new(&overlay->chord_params, &self.id, BOOK_SELF, random_number());
     overlay->kv = kv_new(&overlay->kv_params, &self);
     overlay->detector = detector_new(&settings, &self.id, incarnation, random_number(),
-                                     clock_us());
+                                     clock_boot_us());
     if (overlay->chord == NULL || overlay->kv == NULL || overlay->detector == NULL)
         memory_none();
     uv_timer_init(loop, &overlay->timer);
@@ -686,7 +677,7 @@ overlay_receive(struct overlay *overlay, uint32_t contact, const Cpmp__PeerMessa
     overlay->running = true;
     peer_fill(overlay, contact, &from);
     if (message->body_case == CPMP__PEER_MESSAGE__BODY_CHORD &&
-        overlay_codec_chord_read(message->chord, &from, overlay->book, clock_us(),
+        overlay_codec_chord_read(message->chord, &from, overlay->book, clock_boot_us(),
                                  &overlay->received.chord) == CPMP_OK) {
         event.machine = MACHINE_CHORD;
         event.chord.kind = CHORD_EVENT_MESSAGE;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cpmp.h>
@@ -12,6 +11,7 @@
 #include "peer/offers.h"
 #include "peer/overlay_codec.h"
 #include "proto/fetch/fetch.h"
+#include "system/clock.h"
 #include "text/memory.h"
 
 /* A content on its way. */
@@ -69,15 +69,6 @@ struct supplies {
 
 static void on_fetch_timer(uv_timer_t *timer);
 static void coming_step(struct coming *coming, const struct fetch_event *event);
-
-static uint64_t
-clock_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 static bool
 name_read(ProtobufCBinaryData bytes, struct content_name *name)
@@ -172,7 +163,7 @@ on_holders(void *arg, const struct kv_result *result)
         /* Everybody speaks for himself only. */
         if (body != NULL && coming != NULL && body->id.len == CHORD_ID_BYTES &&
             memcmp(body->id.data, record->publisher.bytes, CHORD_ID_BYTES) == 0 &&
-            overlay_codec_intern(body, false, supplies->book, clock_us(), &peer) == CPMP_OK)
+            overlay_codec_intern(body, false, supplies->book, clock_boot_us(), &peer) == CPMP_OK)
             source_add(coming, peer.contact);
         if (body != NULL)
             cpmp__overlay_peer__free_unpacked(body, NULL);
@@ -319,7 +310,7 @@ piece_ask(struct coming *coming, uint32_t contact, uint32_t piece)
 static void
 coming_arm(struct coming *coming)
 {
-    uint64_t due_us = fetch_deadline_us(coming->fetch), now_us = clock_us();
+    uint64_t due_us = fetch_deadline_us(coming->fetch), now_us = clock_boot_us();
 
     uv_timer_stop(&coming->timer);
     if (due_us != UINT64_MAX)
@@ -334,7 +325,7 @@ coming_step(struct coming *coming, const struct fetch_event *event)
     struct fetch_event timed = *event;
     struct fetch_actions actions;
 
-    timed.now_us = clock_us();
+    timed.now_us = clock_boot_us();
     fetch_step(coming->fetch, &timed, &actions);
     for (uint32_t i = 0; i < actions.count; i++) {
         const struct fetch_action *action = &actions.list[i];
@@ -379,7 +370,8 @@ coming_begin(struct supplies *supplies, const Cpmp__Content *content, const char
         return NULL;
     }
     coming->fetch = fetch_new(&settings, coming->manifest.size_bytes,
-                              content_partial_had(coming->partial), ++supplies->seed, clock_us());
+                              content_partial_had(coming->partial), ++supplies->seed,
+                               clock_boot_us());
     if (coming->fetch == NULL)
         memory_none();
     uv_timer_init(supplies->loop, &coming->timer);
@@ -403,7 +395,7 @@ supplies_new(uv_loop_t *loop, struct content_store *store, struct book *book,
     supplies->overlay = overlay;
     supplies->hooks = hooks;
     supplies->arg = arg;
-    supplies->seed = clock_us();
+    supplies->seed = clock_boot_us();
     return supplies;
 }
 

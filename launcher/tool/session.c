@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "local/state.h"
+#include "text/hex.h"
 #include "text/json.h"
 #include "text/memory.h"
 #include "text/visible.h"
@@ -221,8 +222,7 @@ tool_ask(struct tool *tool, Cpmp__Local *request, Cpmp__Local__BodyCase body, to
 void
 tool_hex_add(struct text *text, ProtobufCBinaryData bytes, size_t digits)
 {
-    for (size_t i = 0; i < bytes.len && 2 * i < digits; i++)
-        text_print(text, "%02x", bytes.data[i]);
+    hex_add(text, bytes.data, bytes.len < digits / 2 ? bytes.len : digits / 2);
 }
 
 void

@@ -58,13 +58,14 @@ sub library_offends {
 my @PROGRAMS = qw(agent exec peer tool);
 my %launcher_may = (
     text => [@LOW],
-    process => [@LOW, 'text'],
+    system => [@LOW, 'text'],
+    process => [@LOW, qw(text system)],
     proto => [qw(base wire)],
-    content => [@LOW, 'text'],
-    sandbox => [@LOW, qw(text process)],
-    link => [@LOW, 'text'],
-    control => [@LOW, qw(text link)],
-    local => [@LOW, qw(text link control)],
+    content => [@LOW, qw(text system)],
+    sandbox => [@LOW, qw(text system process)],
+    link => [@LOW, qw(text system)],
+    control => [@LOW, qw(text system link)],
+    local => [@LOW, qw(text system link control)],
     cc => [],
 );
 my @shared = sort keys %launcher_may;
@@ -133,7 +134,7 @@ sub of { my ($top) = @_; return grep { $_->[0] =~ m{^$top/} } @includes }
 
 rule('libcpmp: base <- plat, wire <- ring <- p2p <- comm, type, coll, gvar, event <- mpi',
     map { library_offends($_) } of('libcpmp'));
-rule('launcher: text <- process, content, link <- sandbox, control <- local <- its programs',
+rule('launcher: text <- system <- process, content, link <- sandbox, control <- local <- programs',
     map { launcher_offends($_) } of('launcher'));
 rule('examples and bench see include/ only', map { user_offends($_) } of('examples'), of('bench'));
 rule('no two folders see each other', cycles());

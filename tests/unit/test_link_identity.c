@@ -21,7 +21,7 @@
 
 #include "link/authority.h"
 #include "link/revoked.h"
-#include "link/saved.h"
+#include "system/saved.h"
 
 #define NOW_S INT64_C(1790000000)
 

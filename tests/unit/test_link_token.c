@@ -17,7 +17,7 @@
 #include <cpmp.h>
 
 #include "link/invitations.h"
-#include "link/saved.h"
+#include "system/saved.h"
 #include "link/token.h"
 
 #define NOW_S INT64_C(1790000000)

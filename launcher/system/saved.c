@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "link/saved.h"
+#include "system/saved.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 
 #include <cpmp.h>
 
+#include "system/file.h"
 #include "text/memory.h"
 
 static int
@@ -19,22 +20,6 @@ say_system(struct text *why, const char *what, const char *path)
 {
     text_print(why, "cannot %s %s: %s", what, path, strerror(errno));
     return CPMP_ESYS;
-}
-
-static int
-write_all(int fd, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t written = write(fd, bytes, count);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -1;
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return fsync(fd);
 }
 
 /* So that the new name is on the disk, too. Not every file system can; then it is there soon. */
@@ -51,11 +36,22 @@ directory_sync(const char *path)
     free(copy);
 }
 
+static mode_t
+mode_of(const char *path, enum saved_access access)
+{
+    struct stat old;
+
+    if (access == SAVED_AS_IT_WAS && stat(path, &old) == 0)
+        return old.st_mode & 0777;
+    return access == SAVED_FOR_OWNER ? 0600 : 0644;
+}
+
 int
 saved_write(const char *path, const void *bytes, size_t count, enum saved_access access,
             struct text *why)
 {
     struct text beside = {0};
+    mode_t mode = mode_of(path, access);
     int fd, failed;
 
     text_print(&beside, "%s.XXXXXX", path);
@@ -64,7 +60,8 @@ saved_write(const char *path, const void *bytes, size_t count, enum saved_access
         say_system(why, "write", path);
         goto release;
     }
-    failed = (access == SAVED_FOR_ALL && fchmod(fd, 0644) < 0) || write_all(fd, bytes, count) < 0;
+    failed = (mode != 0600 && fchmod(fd, mode) < 0) ||
+             file_write_all(fd, bytes, count, FILE_AT_POSITION) < 0 || fsync(fd) < 0;
     if (failed)
         say_system(why, "write", path);
     if (close(fd) < 0 && !failed) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CPI_LINK_SAVED_H
-#define CPI_LINK_SAVED_H
+#ifndef CPI_SYSTEM_SAVED_H
+#define CPI_SYSTEM_SAVED_H
 
 /*
  * Small files that are there whole or not at all: keys, certificates, lists. Writing goes to a file
@@ -14,6 +14,7 @@
 
 enum saved_access {
     SAVED_FOR_ALL,     /* 0644 */
+    SAVED_AS_IT_WAS,   /* for a file that people edit: keeps its mode; 0644 when there was none */
     SAVED_FOR_OWNER,   /* 0600; refused when somebody else could read or write it */
 };
 

@@ -7,6 +7,8 @@
 
 #include <cpmp.h>
 
+#include "text/memory.h"
+
 #define FIRST_CAPACITY_BYTES 4096u
 
 void
@@ -180,4 +182,19 @@ control_message_pack(const Cpmp__Control *message, void *out)
     bytes[1] = (unsigned char)(length >> 8);
     bytes[2] = (unsigned char)(length >> 16);
     bytes[3] = (unsigned char)(length >> 24);
+}
+
+ProtobufCMessage *
+control_message_copy(const ProtobufCMessage *message)
+{
+    size_t count = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = memory_new(1, count);
+    ProtobufCMessage *copy;
+
+    protobuf_c_message_pack(message, bytes);
+    copy = protobuf_c_message_unpack(message->descriptor, NULL, count, bytes);
+    free(bytes);
+    if (copy == NULL)
+        memory_none();
+    return copy;
 }

@@ -48,4 +48,7 @@ size_t control_message_bytes(const Cpmp__Control *message);
 /* Writes `message`, control_message_bytes() long, to `out`. */
 void control_message_pack(const Cpmp__Control *message, void *out);
 
+/* A copy of any protobuf message, for the caller to free as an unpacked one. */
+ProtobufCMessage *control_message_copy(const ProtobufCMessage *message);
+
 #endif

@@ -207,42 +207,43 @@ address_parse_socket(const char *text, struct sockaddr_storage *out)
     return true;
 }
 
-/* "%" and the interface of a scoped address, which IPv4 in the clothes of IPv6 isn't. */
-static void
-scope_print(const struct sockaddr *from, const struct address *address, char out[IF_NAMESIZE + 1])
+/* The host, with "%" and its interface when it is scoped. */
+static bool
+socket_read(const struct sockaddr *from, struct address *address, char host[ADDRESS_TEXT_MAX])
 {
-    uint32_t scope = address->family == 6 ? ((const struct sockaddr_in6 *)from)->sin6_scope_id : 0;
+    char scope[IF_NAMESIZE + 1] = "", plain[INET6_ADDRSTRLEN];
+    uint32_t index;
 
-    out[0] = scope != 0 && if_indextoname(scope, out + 1) != NULL ? '%' : '\0';
+    if (!address_from_sockaddr(from, address))
+        return false;
+    index = address->family == 6 ? ((const struct sockaddr_in6 *)from)->sin6_scope_id : 0;
+    if (index != 0 && if_indextoname(index, scope + 1) != NULL)
+        scope[0] = '%';
+    host_print(address, plain);
+    snprintf(host, ADDRESS_TEXT_MAX, "%s%s", plain, scope);
+    return true;
 }
 
 bool
 address_print_host(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX])
 {
-    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1];
     struct address address;
 
-    if (!address_from_sockaddr(from, &address))
-        return false;
-    host_print(&address, host);
-    scope_print(from, &address, scope);
-    snprintf(out, ADDRESS_TEXT_MAX, "%s%s", host, scope);
-    return true;
+    return socket_read(from, &address, out);
 }
 
 bool
 address_print_socket(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX])
 {
-    char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1];
+    char host[ADDRESS_TEXT_MAX];
     struct address address;
+    int length;
 
-    if (!address_from_sockaddr(from, &address))
+    if (!socket_read(from, &address, host))
         return false;
-    host_print(&address, host);
-    scope_print(from, &address, scope);
-    snprintf(out, ADDRESS_TEXT_MAX, address.family == 6 ? "[%s%s]:%u" : "%s%s:%u", host, scope,
-             address.port);
-    return true;
+    length = snprintf(out, ADDRESS_TEXT_MAX, address.family == 6 ? "[%s]:%u" : "%s:%u", host,
+                      address.port);
+    return length < (int)ADDRESS_TEXT_MAX;
 }
 
 int

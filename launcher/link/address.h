@@ -33,8 +33,8 @@ int address_from_sockaddr(const struct sockaddr *from, struct address *address);
 socklen_t address_to_sockaddr(const struct address *address, struct sockaddr_storage *out);
 
 /* For sockets of this machine: "10.77.0.1:4711", "[fe80::1%eth0]:4711"; the port is always there
- * and may be 0, IPv6 is in brackets and may have a scope. False when `text` is none of these, or `from`
- * neither IPv4 nor IPv6. */
+ * and may be 0, IPv6 is in brackets and may have a scope. False when `text` is none of these, or
+ * `from` neither IPv4 nor IPv6. */
 bool address_parse_socket(const char *text, struct sockaddr_storage *out);
 bool address_print_socket(const struct sockaddr *from, char out[ADDRESS_TEXT_MAX]);
 /* The same without the port and brackets. */

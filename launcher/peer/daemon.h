@@ -149,6 +149,15 @@ void daemon_work_enlisted(struct daemon *daemon, uint32_t contact,
 bool daemon_libraries_inspect(void *arg, const struct enlist_one *one, struct text *why);
 
 /* --- daemon_tell.c, daemon_exec.c: true when the message was theirs --- */
+
+/* Who waits for an answer that takes its time. The one who answers frees it. */
+struct daemon_pending {
+    struct daemon *daemon;
+    uint64_t session, number;
+};
+
+struct daemon_pending *daemon_pending_new(struct daemon *daemon, const struct session *session,
+                                          const Cpmp__Local *message);
 bool daemon_tell_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message);
 bool daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message);
 void daemon_exec_gone(struct daemon *daemon, const struct session *session);

@@ -16,22 +16,6 @@
 #include "peer/rows.h"
 #include "text/memory.h"
 
-/* Who waits for an answer that takes its time. */
-struct pending {
-    struct daemon *daemon;
-    uint64_t session, number;
-};
-
-static struct pending *
-pending_new(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
-{
-    struct pending *pending = memory_new(1, sizeof(*pending));
-
-    *pending = (struct pending){.daemon = daemon, .session = session->id,
-                                .number = message->number};
-    return pending;
-}
-
 /* --- may this user? --- */
 
 static bool
@@ -69,7 +53,7 @@ user_may(struct daemon *daemon, const struct session *session, const Cpmp__Local
 static void
 on_sellers(void *arg, const struct offer *offers, size_t count, uint32_t unanswered)
 {
-    struct pending *pending = arg;
+    struct daemon_pending *pending = arg;
     struct daemon *daemon = pending->daemon;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__SellersReply reply = CPMP__SELLERS_REPLY__INIT;
@@ -261,7 +245,8 @@ daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
     switch (message->body_case) {
     case CPMP__LOCAL__BODY_SELLERS:
         if (user_may(daemon, session, message))
-            offers_gather(&daemon->offers, on_sellers, pending_new(daemon, session, message));
+            offers_gather(&daemon->offers, on_sellers,
+                          daemon_pending_new(daemon, session, message));
         return true;
     case CPMP__LOCAL__BODY_CONTENT_QUERY:
         if (user_may(daemon, session, message))

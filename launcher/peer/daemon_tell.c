@@ -19,24 +19,19 @@
 #include "text/hex.h"
 #include "text/memory.h"
 
-/* Who waits for an answer that takes its time. */
-struct pending {
-    struct daemon *daemon;
-    uint64_t session, number;
-};
-
-static struct pending *
-pending_new(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
+struct daemon_pending *
+daemon_pending_new(struct daemon *daemon, const struct session *session,
+                   const Cpmp__Local *message)
 {
-    struct pending *pending = memory_new(1, sizeof(*pending));
+    struct daemon_pending *pending = memory_new(1, sizeof(*pending));
 
-    *pending = (struct pending){.daemon = daemon, .session = session->id,
-                                .number = message->number};
+    *pending = (struct daemon_pending){.daemon = daemon, .session = session->id,
+                                       .number = message->number};
     return pending;
 }
 
 static void
-pending_answer(struct pending *pending, Cpmp__Local *answer)
+pending_answer(struct daemon_pending *pending, Cpmp__Local *answer)
 {
     sessions_answer(&pending->daemon->sessions, pending->session, pending->number, answer);
     free(pending);
@@ -66,7 +61,7 @@ fail(struct daemon *daemon, const struct session *session, const Cpmp__Local *me
 static void
 on_peers(void *arg, const struct offer *offers, size_t count, uint32_t unanswered)
 {
-    struct pending *pending = arg;
+    struct daemon_pending *pending = arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__PeersReply reply = CPMP__PEERS_REPLY__INIT;
 
@@ -81,7 +76,7 @@ on_peers(void *arg, const struct offer *offers, size_t count, uint32_t unanswere
 static void
 on_jobs(void *arg, Cpmp__JobRow **rows, size_t count)
 {
-    struct pending *pending = arg;
+    struct daemon_pending *pending = arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__JobsReply reply = CPMP__JOBS_REPLY__INIT;
 
@@ -280,7 +275,7 @@ tell_ring(struct daemon *daemon, const struct session *session, const Cpmp__Loca
 static void
 on_looked_up(void *arg, const struct chord_result *result, uint64_t took_us)
 {
-    struct pending *pending = arg;
+    struct daemon_pending *pending = arg;
     struct daemon *daemon = pending->daemon;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__LookupReply reply = CPMP__LOOKUP_REPLY__INIT;
@@ -315,7 +310,7 @@ tell_lookup(struct daemon *daemon, const struct session *session, const Cpmp__Lo
     }
     memcpy(key.bytes, message->lookup->key.data, CHORD_ID_BYTES);
     overlay_lookup(daemon->overlay, &key, message->lookup->sure ? CHORD_DISJOINT : CHORD_RECURSIVE,
-                   on_looked_up, pending_new(daemon, session, message));
+                   on_looked_up, daemon_pending_new(daemon, session, message));
 }
 
 /* --- the pool --- */
@@ -599,11 +594,11 @@ daemon_tell_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
     case CPMP__LOCAL__BODY_INVITE: tell_invite(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_REVOKE: tell_revoke(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_PEERS:
-        offers_gather(&daemon->offers, on_peers, pending_new(daemon, session, message));
+        offers_gather(&daemon->offers, on_peers, daemon_pending_new(daemon, session, message));
         return true;
     case CPMP__LOCAL__BODY_JOBS:
         jobs_gather(&daemon->jobs, message->jobs->job, on_jobs,
-                    pending_new(daemon, session, message));
+                    daemon_pending_new(daemon, session, message));
         return true;
     case CPMP__LOCAL__BODY_RING: tell_ring(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_LOOKUP: tell_lookup(daemon, session, message); return true;

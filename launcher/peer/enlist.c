@@ -16,6 +16,7 @@
 
 #include <cpmp.h>
 
+#include "control/codec.h"
 #include "text/memory.h"
 
 static void one_end(struct enlist_one *one);
@@ -239,21 +240,6 @@ request_wrong(const Cpmp__Enlist *request)
     return NULL;
 }
 
-static Cpmp__Enlist *
-request_copy(const Cpmp__Enlist *request)
-{
-    size_t count = cpmp__enlist__get_packed_size(request);
-    uint8_t *bytes = memory_new(1, count);
-    Cpmp__Enlist *copy;
-
-    cpmp__enlist__pack(request, bytes);
-    copy = cpmp__enlist__unpack(NULL, count, bytes);
-    free(bytes);
-    if (copy == NULL)
-        memory_none();
-    return copy;
-}
-
 static void on_supplied(void *arg, const char *why, uint64_t shipped_bytes);
 
 static void
@@ -294,7 +280,7 @@ enlist_ask(struct enlist *enlist, const struct enlist_asker *asker, const Cpmp__
     one->memory_bytes = request->memory_bytes;
     snprintf(one->user, sizeof(one->user), "%s", request->user);
     snprintf(one->program, sizeof(one->program), "%s", request->program);
-    one->request = request_copy(request);
+    one->request = (Cpmp__Enlist *)control_message_copy(&request->base);
     if (enlist->hooks->admit(enlist->arg, one, &why, &ranks_free))
         supply_start(one);
     else

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/codec.h"
 #include "text/memory.h"
 
 /* Rows that are being collected from the ring. */
@@ -101,22 +102,6 @@ on_timer(uv_timer_t *timer)
     list_publish(jobs);
 }
 
-/* A copy of the row, as only a message of its own can own one. */
-static Cpmp__JobRow *
-row_copy(const Cpmp__JobRow *row)
-{
-    size_t count = cpmp__job_row__get_packed_size(row);
-    uint8_t *bytes = memory_new(1, count);
-    Cpmp__JobRow *copy;
-
-    cpmp__job_row__pack(row, bytes);
-    copy = cpmp__job_row__unpack(NULL, count, bytes);
-    free(bytes);
-    if (copy == NULL)
-        memory_none();
-    return copy;
-}
-
 static void
 job_drop(struct jobs *jobs, size_t index)
 {
@@ -161,7 +146,7 @@ jobs_state(struct jobs *jobs, uint64_t session, const Cpmp__JobRow *row, bool ov
     } else {
         cpmp__job_row__free_unpacked(one->row, NULL);
     }
-    one->row = row_copy(row);
+    one->row = (Cpmp__JobRow *)control_message_copy(&row->base);
     job_publish(jobs, one);
     list_publish(jobs);
     return true;

@@ -52,15 +52,7 @@ far_pids() { # pgrep's choice
     pgrep --ns "$far" --nslist net "$@"
 }
 
-# Until the command says yes, with a limit.
-await() { # command...
-    for i in $(seq 3000); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.01
-    done
-    echo "waited in vain for: $*"
-    return 1
-}
+. "$CPMP_SRCDIR/tests/system/sharness.d/await.sh"
 
 nothing_is_left_there() {
     test "$(far_pids .)" = "$far"

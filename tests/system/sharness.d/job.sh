@@ -3,15 +3,7 @@
 # its environment, so that it is found wherever it went.
 job_mark=CPMP_TEST_JOB=$$
 
-# Until the command says yes, with a limit.
-await() { # command...
-    for await_try in $(seq 3000); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.01
-    done
-    echo "waited in vain for: $*"
-    return 1
-}
+. "$CPMP_SRCDIR/tests/system/sharness.d/await.sh"
 
 # Starts cpexec in the background: its pid is in $job, what it prints in the files out and err. (The
 # shell gives /dev/null to background commands whose input isn't named.)

@@ -25,15 +25,7 @@ pool_skip() {
     fi
 }
 
-# Until the command says yes, with a limit of 30 s.
-await() { # command...
-    for await_try in $(seq 3000); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.01
-    done
-    echo "waited in vain for: $*"
-    return 1
-}
+. "$CPMP_SRCDIR/tests/system/sharness.d/await.sh"
 
 # Hosts hold a shell each that waits for the end of this script at a pipe.
 hosts_make() { # count

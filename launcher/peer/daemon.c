@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -14,18 +16,24 @@
 #include <cpmp.h>
 
 #include "local/state.h"
+#include "peer/notify.h"
 #include "peer/policy_file.h"
 #include "system/clock.h"
+#include "system/saved.h"
 #include "text/memory.h"
 
 /* --- words --- */
 
+/* One line, whatever others call themselves. */
 static void
 say(const char *format, va_list arguments)
 {
     char line[2048];
 
     vsnprintf(line, sizeof(line), format, arguments);
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 127)
+            *at = '?';
     fprintf(stderr, "cpmpd: %s\n", line);
 }
 
@@ -68,6 +76,53 @@ daemon_policy_load(struct daemon *daemon, struct text *why)
     policy_release(&fresh);
     text_release(&path);
     return error == CPMP_OK;
+}
+
+/* --- incarnation --- */
+
+/* Above all that this peer ever had, also when the clock went back meanwhile: the last one is kept.
+ * Where it can't be, the clock has to do. */
+static void
+incarnation_keep(struct daemon *daemon)
+{
+    struct text path = {0}, number = {0}, why = {0};
+
+    text_print(&path, "%s/incarnation", daemon->directory);
+    text_print(&number, "%" PRIu64 "\n", daemon->incarnation);
+    if (saved_write(text_string(&path), number.bytes, number.used, SAVED_FOR_ALL, &why) != CPMP_OK)
+        daemon_say("%s", text_string(&why));
+    text_release(&path);
+    text_release(&number);
+    text_release(&why);
+}
+
+static void
+incarnation_make(struct daemon *daemon)
+{
+    struct text path = {0}, number = {0}, why = {0};
+    uint64_t kept = 0;
+
+    text_print(&path, "%s/incarnation", daemon->directory);
+    if (saved_read(text_string(&path), 64, SAVED_FOR_ALL, &number, &why) == CPMP_OK)
+        kept = strtoull(text_string(&number), NULL, 10);
+    else if (why.used > 0)
+        daemon_say("%s", text_string(&why));
+    daemon->incarnation = clock_wall_us();
+    if (kept < DETECTOR_INCARNATION_MAX && daemon->incarnation <= kept)
+        daemon->incarnation = kept + 1;
+    text_release(&path);
+    text_release(&number);
+    text_release(&why);
+    incarnation_keep(daemon);
+}
+
+static void
+on_incarnation(void *arg, uint64_t incarnation)
+{
+    struct daemon *daemon = arg;
+
+    daemon->incarnation = incarnation;
+    incarnation_keep(daemon);
 }
 
 /* --- signals --- */
@@ -117,7 +172,10 @@ on_message(void *arg, struct session *session, const Cpmp__Local *message)
 {
     struct daemon *daemon = arg;
 
-    if (daemon->phase != DAEMON_RUNNING)
+    /* Agents say how their ranks ended, to the last. */
+    if (daemon->phase != DAEMON_RUNNING && message->body_case == CPMP__LOCAL__BODY_AGENT_REPORT)
+        enlist_report(&daemon->enlist, session, message->agent_report);
+    else if (daemon->phase != DAEMON_RUNNING)
         sessions_fail(&daemon->sessions, session->id, message->number, LOCAL_FAILURE_BROKEN,
                       "cpmpd is on its way out");
     else if (!daemon_tell_take(daemon, session, message) &&
@@ -157,11 +215,16 @@ static void
 say_ready(const struct daemon *daemon)
 {
     char address[ADDRESS_TEXT_MAX] = "no address";
+    struct text state = {0};
 
     if (daemon->address_count > 0)
         address_print(&daemon->addresses[0], address);
     daemon_say("pool %s: peer %s is ready at %s", daemon->membership.pool,
                daemon->membership.name, address);
+    text_print(&state, "READY=1\nSTATUS=Peer %s of pool %s, at %s\n", daemon->membership.name,
+               daemon->membership.pool, address);
+    notify_send(getenv("NOTIFY_SOCKET"), text_string(&state));
+    text_release(&state);
 }
 
 static void
@@ -193,6 +256,7 @@ static const struct overlay_hooks overlay_hooks = {
     .send = daemon_net_send,
     .status = on_status,
     .contact = on_contact,
+    .incarnation = on_incarnation,
 };
 
 static void
@@ -223,7 +287,14 @@ on_book_full(void *arg)
 {
     struct daemon *daemon = arg;
 
-    overlay_hold(daemon->overlay);
+    if (daemon->overlay != NULL)
+        overlay_hold(daemon->overlay);
+    if (daemon->supplies != NULL)
+        supplies_hold(daemon->supplies);
+    for (size_t i = 0; i < daemon->asking.count; i++)
+        book_hold(&daemon->book, daemon->asking.list[i].contact);
+    for (size_t i = 0; i < daemon->uploads.count; i++)
+        book_hold(&daemon->book, daemon->uploads.list[i].contact);
     for (const struct enlist_one *one = daemon->enlist.first; one != NULL; one = one->next)
         book_hold(&daemon->book, one->asker.contact);
 }
@@ -279,6 +350,12 @@ on_care(uv_timer_t *timer)
 }
 
 static void
+on_settle(uv_timer_t *timer)
+{
+    daemon_work_settle(timer->data);
+}
+
+static void
 timer_begin(struct daemon *daemon, uv_timer_t *timer, uv_timer_cb callback, uint64_t every_ms)
 {
     uv_timer_init(&daemon->loop, timer);
@@ -292,12 +369,22 @@ timer_begin(struct daemon *daemon, uv_timer_t *timer, uv_timer_cb callback, uint
 int
 daemon_begin(struct daemon *daemon, struct text *error)
 {
-    daemon->incarnation = clock_wall_us();
-    daemon->started_s = daemon->incarnation / 1000000u;
+    daemon->started_s = clock_wall_us() / 1000000u;
+    if (membership_is_revoked(&daemon->membership, daemon->membership.id)) {
+        text_print(error, "this peer was shut out of pool %s; to join anew, use a new state "
+                          "directory and a new token", daemon->membership.pool);
+        daemon->exit_code = DAEMON_EXIT_REFUSED;
+        return -1;
+    }
+    if (daemon->membership.open)
+        daemon_say("WARNING: pool %s is open: whoever reaches this machine may join, and run "
+                   "programs on its peers", daemon->membership.pool);
     if (!daemon_policy_load(daemon, error))
         return -1;
+    incarnation_make(daemon);
     if (daemon_net_begin(daemon, error) != 0)
         return -1;
+    daemon_net_save_peers(daemon);  /* whom an admission named: nobody else can be asked */
     overlay_begin(daemon);
     if (daemon_work_begin(daemon, error) != 0)
         return -1;
@@ -310,8 +397,10 @@ daemon_begin(struct daemon *daemon, struct text *error)
     daemon->has_sessions = true;
     if (chord_status(overlay_chord(daemon->overlay)) == CHORD_MEMBER)
         say_ready(daemon);
-    timer_begin(daemon, &daemon->vitals, on_vitals, DAEMON_VITALS_MS);
+    timer_begin(daemon, &daemon->vitals, on_vitals, DAEMON_FIRST_MS);
     timer_begin(daemon, &daemon->care, on_care, DAEMON_CARE_MS);
+    uv_timer_start(&daemon->care, on_care, DAEMON_EARLY_MS, DAEMON_CARE_MS);
+    timer_begin(daemon, &daemon->settle, on_settle, DAEMON_SETTLE_MS);
     daemon->phase = DAEMON_RUNNING;
     return 0;
 }
@@ -339,9 +428,6 @@ found(struct daemon *daemon, struct text *error)
         return -1;
     daemon_say("pool %s is founded; its authority is in %s/pool: keep a copy, nobody else can let "
                "peers in or shut them out", options->create, daemon->directory);
-    if (options->open)
-        daemon_say("WARNING: pool %s is open: whoever reaches this machine may join, and run "
-                   "programs on its peers", options->create);
     return daemon_begin(daemon, error);
 }
 
@@ -417,6 +503,9 @@ daemon_leave(struct daemon *daemon, int exit_code)
         uv_stop(&daemon->loop);
         return;
     }
+    notify_send(getenv("NOTIFY_SOCKET"), "STOPPING=1\nSTATUS=Leaving the pool\n");
+    uv_timer_stop(&daemon->vitals);
+    uv_timer_stop(&daemon->care);
     enlist_order(&daemon->enlist, CPMP__AGENT_ORDER__WHAT__LEAVE,
                  "the machine is no longer shared: cpmpd was ended there");
     offers_withdraw(&daemon->offers);
@@ -449,6 +538,7 @@ close_all(struct daemon *daemon)
     if (daemon->has_sessions) {
         uv_close((uv_handle_t *)&daemon->vitals, NULL);
         uv_close((uv_handle_t *)&daemon->care, NULL);
+        uv_close((uv_handle_t *)&daemon->settle, NULL);
     }
     if (daemon->leaving.data != NULL)
         uv_close((uv_handle_t *)&daemon->leaving, NULL);
@@ -467,6 +557,9 @@ release(struct daemon *daemon)
         jobs_release(&daemon->jobs);
         book_release(&daemon->book);
     }
+    waiting_release(&daemon->waiting);
+    asking_release(&daemon->asking);
+    text_release(&daemon->peers_saved);
     daemon_work_release(daemon);
     tls_context_free(daemon->context);
     policy_release(&daemon->policy);
@@ -497,6 +590,18 @@ directory_open(struct daemon *daemon, struct text *error)
     return daemon->lock_fd < 0 ? -1 : 0;
 }
 
+/* A link, a program or an agent each takes one. */
+static void
+files_raise(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DAEMON_FILES_MAX)
+        return;
+    limit.rlim_cur = limit.rlim_max < DAEMON_FILES_MAX ? limit.rlim_max : DAEMON_FILES_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);  /* refused: it has to do as it is */
+}
+
 int
 daemon_run(const struct peer_options *options, char **environment)
 {
@@ -514,7 +619,9 @@ daemon_run(const struct peer_options *options, char **environment)
         text_release(&error);
         return 1;
     }
+    files_raise();
     policy_init(&daemon->policy);
+    waiting_init(&daemon->waiting, &daemon->sessions, daemon);
     uv_loop_init(&daemon->loop);
     signals_begin(daemon);
     if (start(daemon, &error) == 0) {

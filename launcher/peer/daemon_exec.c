@@ -16,21 +16,25 @@
 #include "peer/rows.h"
 #include "text/memory.h"
 
+#define GROUPS_MAX 1024  /* of a user that are looked at */
+
 /* --- may this user? --- */
 
 static bool
 user_may(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
 {
     const struct passwd *user = getpwuid(session->uid);
-    const char *groups[64];
-    gid_t numbers[64];
-    int most = 64;
+    const char *groups[GROUPS_MAX];
+    gid_t numbers[GROUPS_MAX];
+    int most = GROUPS_MAX;
     size_t count = 0;
     struct text why = {0};
     bool may;
 
-    if (user != NULL && getgrouplist(user->pw_name, user->pw_gid, numbers, &most) >= 0) {
-        for (int i = 0; i < most; i++) {
+    if (user != NULL) {
+        /* Of too many it gives the first ones, and the number of all. */
+        getgrouplist(user->pw_name, user->pw_gid, numbers, &most);
+        for (int i = 0; i < most && i < GROUPS_MAX; i++) {
             const struct group *group = getgrgid(numbers[i]);
             if (group != NULL)
                 groups[count++] = memory_copy_text(group->gr_name);
@@ -53,18 +57,25 @@ user_may(struct daemon *daemon, const struct session *session, const Cpmp__Local
 static void
 on_sellers(void *arg, const struct offer *offers, size_t count, uint32_t unanswered)
 {
-    struct daemon_pending *pending = arg;
-    struct daemon *daemon = pending->daemon;
+    struct waiting_one *one = arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__SellersReply reply = CPMP__SELLERS_REPLY__INIT;
     (void)unanswered;
 
-    reply.rows = rows_make(daemon, offers, count, &reply.n_rows);
+    reply.rows = rows_make(one->arg, offers, count, &reply.n_rows);
     answer.body_case = CPMP__LOCAL__BODY_SELLERS_REPLY;
     answer.sellers_reply = &reply;
-    sessions_answer(&daemon->sessions, pending->session, pending->number, &answer);
+    waiting_answer(one, &answer);
     rows_free(reply.rows, reply.n_rows);
-    free(pending);
+}
+
+static void
+sellers(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
+{
+    struct waiting_one *one = waiting_new(&daemon->waiting, session, message->number);
+
+    if (one != NULL)
+        offers_gather(&daemon->offers, on_sellers, one);
 }
 
 /* --- contents --- */
@@ -75,18 +86,27 @@ content_query(struct daemon *daemon, const struct session *session, const Cpmp__
     const Cpmp__ContentQuery *query = message->content_query;
     Cpmp__ContentWanted wanted = CPMP__CONTENT_WANTED__INIT;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
+    struct text why = {0};
 
     wanted.indices = memory_new(query->n_contents, sizeof(*wanted.indices));
     for (size_t i = 0; i < query->n_contents; i++) {
         struct content_name name;
         const Cpmp__Content *content = query->contents[i];
-        if (content->name.len != CONTENT_NAME_BYTES)
-            continue;
-        memcpy(name.bytes, content->name.data, CONTENT_NAME_BYTES);
-        if (content_pin(daemon->store, &name, content->executable) == CPMP_OK)
+        if (content->name.len == CONTENT_NAME_BYTES)
+            memcpy(name.bytes, content->name.data, CONTENT_NAME_BYTES);
+        if (content->name.len == CONTENT_NAME_BYTES &&
+            content_pin(daemon->store, &name, content->executable) == CPMP_OK)
             content_unpin(daemon->store, &name);
-        else if (supplies_expect(daemon->supplies, session->id, content))
+        else if (why.used == 0 &&
+                 supplies_expect(daemon->supplies, session->id, content, &why))
             wanted.indices[wanted.n_indices++] = (uint32_t)i;
+    }
+    if (why.used > 0) {
+        sessions_fail(&daemon->sessions, session->id, message->number, LOCAL_FAILURE_WRONG, "%s",
+                      text_string(&why));
+        text_release(&why);
+        free(wanted.indices);
+        return;
     }
     answer.body_case = CPMP__LOCAL__BODY_CONTENT_WANTED;
     answer.content_wanted = &wanted;
@@ -245,8 +265,7 @@ daemon_exec_take(struct daemon *daemon, struct session *session, const Cpmp__Loc
     switch (message->body_case) {
     case CPMP__LOCAL__BODY_SELLERS:
         if (user_may(daemon, session, message))
-            offers_gather(&daemon->offers, on_sellers,
-                          daemon_pending_new(daemon, session, message));
+            sellers(daemon, session, message);
         return true;
     case CPMP__LOCAL__BODY_CONTENT_QUERY:
         if (user_may(daemon, session, message))

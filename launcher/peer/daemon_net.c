@@ -106,11 +106,18 @@ revocations_send(struct daemon *daemon, uint32_t contact)
 }
 
 static void
-on_greeting(struct daemon *daemon, uint32_t contact, const Cpmp__Greeting *greeting)
+on_greeting(struct daemon *daemon, uint32_t contact, const struct tls_peer *who,
+            const Cpmp__Greeting *greeting)
 {
     struct chord_peer peer;
     const struct book_entry *entry;
 
+    if (greeting->version != DAEMON_GREETING) {
+        daemon_say("%s has another version of cpmp (%.32s; here " PACKAGE_VERSION "): install the "
+                   "same on all peers", who->name, greeting->software);
+        links_drop(daemon->links, who->id, "it has another version of cpmp");
+        return;
+    }
     if (overlay_codec_intern(greeting->self, true, &daemon->book, clock_boot_us(), &peer) !=
             CPMP_OK || peer.contact != contact)
         return;
@@ -118,6 +125,9 @@ on_greeting(struct daemon *daemon, uint32_t contact, const Cpmp__Greeting *greet
     entry_learn(daemon, entry);
     if (greeting->revocation_serial < daemon->membership.revoked.serial)
         revocations_send(daemon, contact);
+    else if (greeting->revocation_serial > daemon->membership.revoked.serial)
+        greet(daemon, contact);  /* tells what we lack */
+    daemon_reach_try(daemon, who, contact);
 }
 
 /* --- revocation --- */
@@ -147,8 +157,9 @@ daemon_net_revoked(struct daemon *daemon)
         daemon_leave(daemon, DAEMON_EXIT_REFUSED);
         return;
     }
-    links_revoke(daemon->links, is_revoked, daemon);
+    /* Also to who is shut out: an honest one then knows why, and ends. */
     links_each(daemon->links, pass_on, daemon);
+    links_revoke(daemon->links, is_revoked, daemon);
     offers_changed(&daemon->offers, false);
 }
 
@@ -185,7 +196,7 @@ message_take(struct daemon *daemon, uint32_t contact, const struct tls_peer *pee
 {
     switch (message->body_case) {
     case CPMP__PEER_MESSAGE__BODY_GREETING:
-        on_greeting(daemon, contact, message->greeting);
+        on_greeting(daemon, contact, peer, message->greeting);
         break;
     case CPMP__PEER_MESSAGE__BODY_CHORD:
     case CPMP__PEER_MESSAGE__BODY_KV:
@@ -196,7 +207,7 @@ message_take(struct daemon *daemon, uint32_t contact, const struct tls_peer *pee
         on_revocations(daemon, message->revocations);
         break;
     case CPMP__PEER_MESSAGE__BODY_PIECE_REQUEST:
-        supplies_asked(daemon->supplies, contact, message->piece_request);
+        uploads_ask(&daemon->uploads, contact, message->piece_request);
         break;
     case CPMP__PEER_MESSAGE__BODY_PIECE_REPLY:
         supplies_answered(daemon->supplies, contact, message->piece_reply);
@@ -216,6 +227,9 @@ message_take(struct daemon *daemon, uint32_t contact, const struct tls_peer *pee
         break;
     case CPMP__PEER_MESSAGE__BODY_ENLISTING:
         daemon_work_enlisting(daemon, contact, message->enlisting);
+        break;
+    case CPMP__PEER_MESSAGE__BODY_UNREACHABLE:
+        daemon_reach_told(daemon, peer, message->unreachable);
         break;
     default:
         break;
@@ -270,14 +284,30 @@ on_down(void *arg, const unsigned char id[IDENTITY_ID_BYTES], enum link_end end,
     overlay_link_down(daemon->overlay, contact, refused);
     daemon_exec_unreachable(daemon, contact, why);
     enlist_peer_gone(&daemon->enlist, id);
-    if (daemon->supplies != NULL)
+    if (daemon->supplies != NULL) {
         supplies_lost(daemon->supplies, contact);
+        uploads_forget(&daemon->uploads, contact);
+    }
+}
+
+static void
+on_room(void *arg, const unsigned char id[IDENTITY_ID_BYTES])
+{
+    struct daemon *daemon = arg;
+    struct chord_id ring_id;
+    uint32_t contact;
+
+    memcpy(ring_id.bytes, id, CHORD_ID_BYTES);
+    contact = book_find(&daemon->book, &ring_id);
+    if (contact != CHORD_NO_CONTACT && daemon->supplies != NULL)
+        uploads_room(&daemon->uploads, contact);
 }
 
 static const struct links_hooks links_hooks = {
     .on_message = on_message,
     .on_up = on_up,
     .on_down = on_down,
+    .on_room = on_room,
 };
 
 static void
@@ -405,11 +435,12 @@ known_add(void *arg, const struct links_view *view)
     struct daemon *daemon = known->daemon;
     uint32_t contact;
 
-    if (memcmp(view->peer.id, daemon->membership.id, IDENTITY_ID_BYTES) == 0 ||
+    if (known->count == known->most ||
+        memcmp(view->peer.id, daemon->membership.id, IDENTITY_ID_BYTES) == 0 ||
         is_revoked(daemon, view->peer.id))
         return;
     contact = contact_of(daemon, view->peer.id, view->peer.name);
-    if (known->count < known->most && contact != CHORD_NO_CONTACT)
+    if (contact != CHORD_NO_CONTACT)
         known->contacts[known->count++] = contact;
 }
 
@@ -453,24 +484,57 @@ daemon_net_save_peers(struct daemon *daemon)
     struct text content = {0}, why = {0};
 
     links_print(daemon->links, &content);
-    if (saved_write(path, text_string(&content), content.used, SAVED_FOR_ALL, &why) != CPMP_OK)
-        daemon_say("%s", text_string(&why));
+    if (strcmp(text_string(&content), text_string(&daemon->peers_saved)) != 0) {
+        if (saved_write(path, text_string(&content), content.used, SAVED_FOR_ALL, &why) != CPMP_OK)
+            daemon_say("%s", text_string(&why));
+        text_clear(&daemon->peers_saved);
+        text_add(&daemon->peers_saved, content.bytes, content.used);
+    }
     text_release(&content);
     text_release(&why);
     free(path);
 }
 
-/* One of the peers remembered, another one each time: if the ring broke in two and each half went
- * on, it is met here. */
+/* One of the peers remembered, and one of those with a link; each as likely. */
+struct chance {
+    struct daemon *daemon;
+    size_t known, up;
+    struct tls_peer any, linked;
+};
+
+static void
+chance_take(void *arg, const struct links_view *view)
+{
+    struct chance *chance = arg;
+
+    if (memcmp(view->peer.id, chance->daemon->membership.id, IDENTITY_ID_BYTES) == 0 ||
+        is_revoked(chance->daemon, view->peer.id))
+        return;
+    if (uv_hrtime() % ++chance->known == 0)
+        chance->any = view->peer;
+    if (view->is_up && uv_hrtime() % ++chance->up == 0)
+        chance->linked = view->peer;
+}
+
+/* If the ring broke in two and each half went on, the other one is met by asking somebody
+ * remembered. And somebody with a link is greeted again: what one of both knows of those who are
+ * shut out, the other one hears now, if it missed it. */
 void
 daemon_net_care(struct daemon *daemon)
 {
-    uint32_t contacts[LINKS_PEERS_MAX];
-    size_t count = daemon_net_known(daemon, contacts, LINKS_PEERS_MAX);
+    struct chance chance = {.daemon = daemon};
+    uint32_t contact = CHORD_NO_CONTACT;
 
-    if (count > 0)
-        overlay_met(daemon->overlay,
-                    contacts[(clock_boot_us() / (DAEMON_CARE_MS * 1000)) % count]);
+    links_each(daemon->links, chance_take, &chance);
+    if (chance.known > 0)
+        contact = contact_of(daemon, chance.any.id, chance.any.name);
+    if (contact != CHORD_NO_CONTACT)
+        overlay_met(daemon->overlay, contact);
+    contact = CHORD_NO_CONTACT;
+    if (chance.up > 0)
+        contact = contact_of(daemon, chance.linked.id, chance.linked.name);
+    if (contact != CHORD_NO_CONTACT)
+        greet(daemon, contact);
 }
 
 /* --- beginning and end --- */

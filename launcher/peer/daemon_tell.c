@@ -19,23 +19,7 @@
 #include "text/hex.h"
 #include "text/memory.h"
 
-struct daemon_pending *
-daemon_pending_new(struct daemon *daemon, const struct session *session,
-                   const Cpmp__Local *message)
-{
-    struct daemon_pending *pending = memory_new(1, sizeof(*pending));
-
-    *pending = (struct daemon_pending){.daemon = daemon, .session = session->id,
-                                       .number = message->number};
-    return pending;
-}
-
-static void
-pending_answer(struct daemon_pending *pending, Cpmp__Local *answer)
-{
-    sessions_answer(&pending->daemon->sessions, pending->session, pending->number, answer);
-    free(pending);
-}
+#define HISTORY_TOLD_MAX 4096u  /* rows */
 
 /* Only the superuser and who the daemon runs as may change things. */
 static bool
@@ -61,22 +45,22 @@ fail(struct daemon *daemon, const struct session *session, const Cpmp__Local *me
 static void
 on_peers(void *arg, const struct offer *offers, size_t count, uint32_t unanswered)
 {
-    struct daemon_pending *pending = arg;
+    struct waiting_one *one = arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__PeersReply reply = CPMP__PEERS_REPLY__INIT;
 
-    reply.rows = rows_make(pending->daemon, offers, count, &reply.n_rows);
+    reply.rows = rows_make(one->arg, offers, count, &reply.n_rows);
     reply.unanswered = unanswered;
     answer.body_case = CPMP__LOCAL__BODY_PEERS_REPLY;
     answer.peers_reply = &reply;
-    pending_answer(pending, &answer);
+    waiting_answer(one, &answer);
     rows_free(reply.rows, reply.n_rows);
 }
 
 static void
 on_jobs(void *arg, Cpmp__JobRow **rows, size_t count)
 {
-    struct daemon_pending *pending = arg;
+    struct waiting_one *one = arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__JobsReply reply = CPMP__JOBS_REPLY__INIT;
 
@@ -84,7 +68,7 @@ on_jobs(void *arg, Cpmp__JobRow **rows, size_t count)
     reply.n_rows = count;
     answer.body_case = CPMP__LOCAL__BODY_JOBS_REPLY;
     answer.jobs_reply = &reply;
-    pending_answer(pending, &answer);
+    waiting_answer(one, &answer);
 }
 
 /* --- the ring --- */
@@ -275,18 +259,16 @@ tell_ring(struct daemon *daemon, const struct session *session, const Cpmp__Loca
 static void
 on_looked_up(void *arg, const struct chord_result *result, uint64_t took_us)
 {
-    struct daemon_pending *pending = arg;
-    struct daemon *daemon = pending->daemon;
+    struct waiting_one *one = arg;
+    struct daemon *daemon = one->arg;
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__LookupReply reply = CPMP__LOOKUP_REPLY__INIT;
 
     if (result->why != CHORD_FOUND) {
-        sessions_fail(&daemon->sessions, pending->session, pending->number,
-                      LOCAL_FAILURE_BROKEN, "%s",
-                      result->why == CHORD_TIMED_OUT ? "the ring doesn't answer"
-                      : result->why == CHORD_NO_RING ? "this peer is in no ring now"
-                                                     : "too many lookups at a time");
-        free(pending);
+        waiting_fail(one, LOCAL_FAILURE_BROKEN,
+                     result->why == CHORD_TIMED_OUT ? "the ring doesn't answer"
+                     : result->why == CHORD_NO_RING ? "this peer is in no ring now"
+                                                    : "too many lookups at a time");
         return;
     }
     reply.owner = ring_peer(daemon, &result->owner, 0);
@@ -294,13 +276,14 @@ on_looked_up(void *arg, const struct chord_result *result, uint64_t took_us)
     reply.took_us = took_us;
     answer.body_case = CPMP__LOCAL__BODY_LOOKUP_REPLY;
     answer.lookup_reply = &reply;
-    pending_answer(pending, &answer);
+    waiting_answer(one, &answer);
     cpmp__ring_peer__free_unpacked(reply.owner, NULL);
 }
 
 static void
 tell_lookup(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
 {
+    struct waiting_one *one;
     struct chord_id key;
 
     if (message->lookup->key.len != CHORD_ID_BYTES) {
@@ -309,8 +292,10 @@ tell_lookup(struct daemon *daemon, const struct session *session, const Cpmp__Lo
         return;
     }
     memcpy(key.bytes, message->lookup->key.data, CHORD_ID_BYTES);
-    overlay_lookup(daemon->overlay, &key, message->lookup->sure ? CHORD_DISJOINT : CHORD_RECURSIVE,
-                   on_looked_up, daemon_pending_new(daemon, session, message));
+    one = waiting_new(&daemon->waiting, session, message->number);
+    if (one != NULL)
+        overlay_lookup(daemon->overlay, &key,
+                       message->lookup->sure ? CHORD_DISJOINT : CHORD_RECURSIVE, on_looked_up, one);
 }
 
 /* --- the pool --- */
@@ -345,12 +330,15 @@ tell_revoke(struct daemon *daemon, const struct session *session, const Cpmp__Lo
 {
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__RevokeReply reply = CPMP__REVOKE_REPLY__INIT;
+    uint64_t serial = daemon->membership.revoked.serial;
     struct membership_peer peer;
     struct text why = {0};
 
     if (!owner_only(daemon, session, message))
         return;
     if (membership_revoke(&daemon->membership, message->revoke->peer, &peer, &why) != CPMP_OK) {
+        if (why.used > 0 && daemon->membership.revoked.serial > serial)
+            daemon_net_revoked(daemon);  /* that it can't be kept doesn't help him */
         fail(daemon, session, message, LOCAL_FAILURE_REFUSED, &why);
         return;
     }
@@ -445,10 +433,17 @@ history_add(void *arg, const struct history_row *row)
     reply->rows[reply->n_rows++] = out;
 }
 
+/* What fits an answer (CONTROL_BYTES_MAX). */
+static uint32_t
+history_rows(uint32_t wanted)
+{
+    return wanted == 0 || wanted > HISTORY_TOLD_MAX ? HISTORY_TOLD_MAX : wanted;
+}
+
 static void
 tell_history(struct daemon *daemon, const struct session *session, const Cpmp__Local *message)
 {
-    struct history_query query = {.limit = message->history->limit,
+    struct history_query query = {.limit = history_rows(message->history->limit),
                                   .since_us = message->history->since * 1000000u};
     Cpmp__Local answer = CPMP__LOCAL__INIT;
     Cpmp__HistoryReply reply = CPMP__HISTORY_REPLY__INIT;
@@ -590,15 +585,20 @@ tell_info(struct daemon *daemon, const struct session *session, const Cpmp__Loca
 bool
 daemon_tell_take(struct daemon *daemon, struct session *session, const Cpmp__Local *message)
 {
+    struct waiting_one *one;
+
     switch (message->body_case) {
     case CPMP__LOCAL__BODY_INVITE: tell_invite(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_REVOKE: tell_revoke(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_PEERS:
-        offers_gather(&daemon->offers, on_peers, daemon_pending_new(daemon, session, message));
+        one = waiting_new(&daemon->waiting, session, message->number);
+        if (one != NULL)
+            offers_gather(&daemon->offers, on_peers, one);
         return true;
     case CPMP__LOCAL__BODY_JOBS:
-        jobs_gather(&daemon->jobs, message->jobs->job, on_jobs,
-                    daemon_pending_new(daemon, session, message));
+        one = waiting_new(&daemon->waiting, session, message->number);
+        if (one != NULL)
+            jobs_gather(&daemon->jobs, message->jobs->job, on_jobs, one);
         return true;
     case CPMP__LOCAL__BODY_RING: tell_ring(daemon, session, message); return true;
     case CPMP__LOCAL__BODY_LOOKUP: tell_lookup(daemon, session, message); return true;

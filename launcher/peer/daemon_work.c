@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,22 @@
 #include <cpmp.h>
 
 #include "link/identity.h"
+#include "process/group.h"
 #include "process/installed.h"
 #include "system/clock.h"
 #include "text/hex.h"
 #include "text/memory.h"
 
 #define OVERSUBSCRIBED_MAX 16u  /* ranks for each core that may be had, when they are asked for */
+#define HISTORY_LOOKS      30u  /* at the machine, until the history is brought up to date */
+
+static void
+history_trouble(struct daemon *daemon, struct text *why)
+{
+    if (why->used > 0)
+        daemon_note(daemon, "history: %s", text_string(why));
+    text_release(why);
+}
 
 /* --- the machine and the owner's word --- */
 
@@ -55,6 +66,14 @@ view_fill(struct daemon *daemon, const struct enlist_one *without, struct warden
     }
 }
 
+static Cpmp__AgentOrder__What
+order_of(enum warden_word word)
+{
+    return word == WARDEN_RUN       ? CPMP__AGENT_ORDER__WHAT__RESUME
+           : word == WARDEN_SUSPEND ? CPMP__AGENT_ORDER__WHAT__SUSPEND
+                                    : CPMP__AGENT_ORDER__WHAT__LEAVE;
+}
+
 static void
 tell_agents(struct daemon *daemon)
 {
@@ -67,11 +86,7 @@ tell_agents(struct daemon *daemon)
                 verdict->running == WARDEN_RUN ? "go on"
                 : verdict->running == WARDEN_SUSPEND ? "are suspended" : "are to leave",
                 verdict->running_why[0] != '\0' ? ": " : "", verdict->running_why);
-    enlist_order(&daemon->enlist,
-                 verdict->running == WARDEN_RUN ? CPMP__AGENT_ORDER__WHAT__RESUME
-                 : verdict->running == WARDEN_SUSPEND ? CPMP__AGENT_ORDER__WHAT__SUSPEND
-                                                      : CPMP__AGENT_ORDER__WHAT__LEAVE,
-                 verdict->running_why);
+    enlist_order(&daemon->enlist, order_of(verdict->running), verdict->running_why);
 }
 
 static void
@@ -84,13 +99,14 @@ judge(struct daemon *daemon)
     warden_step(&daemon->warden, &daemon->policy, &view, &daemon->verdict);
     tell_agents(daemon);
     if (before.takes_new != daemon->verdict.takes_new ||
+        before.only_busy != daemon->verdict.only_busy ||
         before.ranks_free != daemon->verdict.ranks_free ||
         before.ranks_max != daemon->verdict.ranks_max)
         offers_changed(&daemon->offers, false);
 }
 
-void
-daemon_work_look(struct daemon *daemon)
+static void
+machine_read(struct daemon *daemon)
 {
     struct load_root *roots = memory_new(daemon->enlist.count + 1, sizeof(*roots));
     struct text why = {0};
@@ -105,7 +121,59 @@ daemon_work_look(struct daemon *daemon)
         daemon_note(daemon, "the machine's load can't be read: %s", text_string(&why));
     free(roots);
     text_release(&why);
+    daemon->read_us = clock_boot_us();
+}
+
+/* What was used so far, now and then: a daemon that is killed has told most of it. */
+static void
+history_refresh(struct daemon *daemon)
+{
+    if (daemon->history == NULL || ++daemon->updates < HISTORY_LOOKS)
+        return;
+    daemon->updates = 0;
+    for (const struct enlist_one *one = daemon->enlist.first; one != NULL; one = one->next) {
+        struct text why = {0};
+        if (one->history != 0)
+            history_update(daemon->history, one->history, clock_wall_us(), one->cpu_us,
+                           one->max_rss_bytes, &why);
+        history_trouble(daemon, &why);
+    }
+}
+
+void
+daemon_work_look(struct daemon *daemon)
+{
+    machine_read(daemon);
     judge(daemon);
+    history_refresh(daemon);
+    if (daemon->phase == DAEMON_RUNNING)
+        uv_timer_start(&daemon->vitals, daemon->vitals.timer_cb,
+                       daemon->enlist.count > 0 ? DAEMON_VITALS_MS : DAEMON_REST_MS, 0);
+}
+
+/* Somebody wants ranks: as of now. */
+static void
+machine_freshen(struct daemon *daemon)
+{
+    if (clock_boot_us() - daemon->read_us >= DAEMON_VITALS_MS * UINT64_C(1000))
+        daemon_work_look(daemon);
+}
+
+void
+daemon_work_settle(struct daemon *daemon)
+{
+    uint64_t *alive = memory_new(daemon->enlist.count, sizeof(*alive));
+    struct text why = {0};
+    size_t count = 0;
+
+    for (const struct enlist_one *one = daemon->enlist.first; one != NULL; one = one->next)
+        alive[count++] = one->job;
+    if (daemon->history != NULL)
+        history_close_lost(daemon->history, alive, count,
+                           "its agent ended while cpmpd was away", &why);
+    history_trouble(daemon, &why);
+    free(alive);
+    uv_timer_stop(&daemon->settle);
 }
 
 void
@@ -209,7 +277,8 @@ daemon_work_state(void *arg, struct offer *offer)
     seller->memory_bytes = daemon->reading.memory_bytes;
     seller->scratch_bytes = daemon->policy.scratch_bytes;
     weaknesses_list(&daemon->probe, seller->weaknesses, sizeof(seller->weaknesses));
-    seller->ranks_max = enough ? verdict->ranks_max : 0;
+    seller->ranks_max =
+        enough && (verdict->takes_new || verdict->only_busy) ? verdict->ranks_max : 0;
     seller->ranks_free = enough && verdict->takes_new ? verdict->ranks_free : 0;
     seller->millicores_free = enough && verdict->takes_new ? verdict->millicores_free : 0;
     seller->memory_free_bytes = enough && verdict->takes_new ? verdict->memory_free_bytes : 0;
@@ -239,14 +308,17 @@ asker_is_allowed(const struct daemon *daemon, const struct enlist_asker *asker, 
 
 /* How many ranks may be had at most: one for each free core, or more where that is asked for. */
 static uint32_t
-ranks_most(const struct warden_verdict *verdict, const struct enlist_one *one)
+ranks_most(const struct warden_verdict *verdict, const struct warden_view *view,
+           const struct enlist_one *one)
 {
     bool shares = one->request->oversubscribe && verdict->only_busy;
+    uint32_t all = verdict->ranks_max * OVERSUBSCRIBED_MAX;
 
     if (!verdict->takes_new && !shares)
         return 0;
-    return one->request->oversubscribe ? verdict->ranks_max * OVERSUBSCRIBED_MAX
-                                       : verdict->ranks_free;
+    if (!one->request->oversubscribe)
+        return verdict->ranks_free;
+    return all > view->jobs_ranks ? all - view->jobs_ranks : 0;
 }
 
 /* Who has cores of its own gets its part of what is free. Who shares cores with others gets the
@@ -273,16 +345,18 @@ admit(void *arg, struct enlist_one *one, struct text *why, uint32_t *ranks_free_
 {
     struct daemon *daemon = arg;
     struct warden_verdict verdict;
-    struct warden warden = daemon->warden;
+    struct warden warden;
     struct warden_view view;
     uint32_t most;
 
     *ranks_free_p = 0;
     if (!asker_is_allowed(daemon, &one->asker, why) || !sandbox_is_enough(daemon, why))
         return false;
+    machine_freshen(daemon);
+    warden = daemon->warden;
     view_fill(daemon, one, &view);
     warden_step(&warden, &daemon->policy, &view, &verdict);
-    most = ranks_most(&verdict, one);
+    most = ranks_most(&verdict, &view, one);
     if (most < one->ranks) {
         *ranks_free_p = most;
         if (most == 0 && verdict.new_why[0] != '\0')
@@ -425,14 +499,6 @@ progress(void *arg, const struct enlist_one *one, uint64_t had_bytes, uint64_t b
 /* --- history --- */
 
 static void
-history_trouble(struct daemon *daemon, struct text *why)
-{
-    if (why->used > 0)
-        daemon_note(daemon, "history: %s", text_string(why));
-    text_release(why);
-}
-
-static void
 history_row_fill(const struct enlist_one *one, struct history_row *row)
 {
     row->job = one->job;
@@ -469,20 +535,42 @@ began(void *arg, struct enlist_one *one)
     judge(daemon);
 }
 
+/* Forgotten since this daemon ends: the next one takes it up, with its row. */
+static bool
+agent_goes_on(const struct daemon *daemon, const struct enlist_one *one)
+{
+    return daemon->phase == DAEMON_LEAVING && one->pid > 0 && kill(one->pid, 0) == 0;
+}
+
 static void
 ended(void *arg, struct enlist_one *one)
 {
     struct daemon *daemon = arg;
     struct text why = {0};
 
-    if (one->history != 0)
+    if (one->history != 0 && !agent_goes_on(daemon, one))
         history_end(daemon->history, one->history, clock_wall_us(), one->cpu_us,
                     one->max_rss_bytes, one->ending[0] != '\0' ? one->ending : "ended", &why);
     history_trouble(daemon, &why);
+    if (one->began)
+        group_sweep();  /* of its sandbox, when it was killed */
     if (daemon->phase == DAEMON_RUNNING)
         judge(daemon);
-    else if (daemon->phase == DAEMON_LEAVING && daemon->enlist.count == 0)
+    else if (daemon->enlist.count == 0 && daemon->leaving.data != NULL &&
+             !uv_is_closing((uv_handle_t *)&daemon->leaving))
         uv_timer_start(&daemon->leaving, daemon->leaving.timer_cb, 100, 0);
+}
+
+/* One that wasn't there when the owner's word was given, or had another daemon then. */
+static void
+greeted(void *arg, struct enlist_one *one)
+{
+    struct daemon *daemon = arg;
+
+    if (daemon->phase == DAEMON_RUNNING)
+        enlist_order_one(one, order_of(daemon->verdict.running), daemon->verdict.running_why);
+    else
+        enlist_order_one(one, CPMP__AGENT_ORDER__WHAT__LEAVE, "the machine is no longer shared");
 }
 
 static const struct enlist_hooks enlist_hooks = {
@@ -492,6 +580,7 @@ static const struct enlist_hooks enlist_hooks = {
     .hatch_done = hatch_done,
     .answer = answer,
     .progress = progress,
+    .greeted = greeted,
     .began = began,
     .ended = ended,
 };
@@ -506,14 +595,33 @@ on_hatched(void *arg, const Cpmp__Hatched *hatched)
     enlist_hatched(&daemon->enlist, hatched);
 }
 
-static const struct nursery_hooks nursery_hooks = {.hatched = on_hatched};
+static void
+on_nest_trouble(void *arg, const char *why, uint64_t again_ms)
+{
+    (void)arg;
+    daemon_say("no agents can be started for %" PRIu64 " s: %s", again_ms / 1000, why);
+}
+
+static const struct nursery_hooks nursery_hooks = {.hatched = on_hatched,
+                                                   .trouble = on_nest_trouble};
 
 /* --- beginning and end --- */
+
+static bool
+has_room(void *arg, uint32_t contact)
+{
+    struct daemon *daemon = arg;
+    const struct book_entry *entry = book_get(&daemon->book, contact);
+
+    return entry != NULL && links_has_room(daemon->links, entry->id.bytes);
+}
 
 static int
 store_begin(struct daemon *daemon, struct text *error)
 {
     static const struct supplies_hooks supplies_hooks = {.send = daemon_net_send};
+    static const struct uploads_hooks uploads_hooks = {.send = daemon_net_send,
+                                                       .has_room = has_room};
     struct text path = {0}, why = {0};
     int status;
 
@@ -524,9 +632,11 @@ store_begin(struct daemon *daemon, struct text *error)
     status = content_open(text_string(&path), daemon->policy.store_bytes, &daemon->store, &why);
     if (status != CPMP_OK)
         text_print(error, "the store of executables and files: %s", text_string(&why));
-    else
+    if (status == CPMP_OK) {
         daemon->supplies = supplies_new(&daemon->loop, daemon->store, &daemon->book,
                                         daemon->overlay, &supplies_hooks, daemon);
+        uploads_init(&daemon->uploads, daemon->store, &uploads_hooks, daemon);
+    }
     text_release(&path);
     text_release(&why);
     return status == CPMP_OK ? 0 : -1;
@@ -589,9 +699,10 @@ daemon_work_begin(struct daemon *daemon, struct text *error)
     if (result == 0)
         result = nursery_init(&daemon->nursery, &daemon->loop, text_string(&program),
                               &nursery_hooks, daemon, error);
-    daemon->has_nursery = result == 0;
+    daemon->has_nursery = daemon->nursery.loop != NULL;
     text_release(&program);
-    daemon_work_look(daemon);
+    machine_read(daemon);
+    judge(daemon);
     return result;
 }
 
@@ -605,12 +716,14 @@ daemon_work_close(struct daemon *daemon)
         nursery_close(&daemon->nursery);
     if (daemon->supplies != NULL)
         supplies_close(daemon->supplies);
+    daemon->supplies = NULL;
 }
 
 void
 daemon_work_release(struct daemon *daemon)
 {
     history_close(daemon->history);
+    uploads_release(&daemon->uploads);
     load_free(daemon->load);
     if (daemon->has_nursery)
         nursery_release(&daemon->nursery);

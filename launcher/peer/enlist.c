@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +118,7 @@ static struct enlist_one *
 one_by_number(const struct enlist *enlist, uint64_t number)
 {
     for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
-        if (one->number == number && one->state == ENLIST_HATCHING)
+        if (one->number == number && one->request != NULL)
             return one;
     return NULL;
 }
@@ -127,7 +128,7 @@ one_by_nonce(const struct enlist *enlist, const uint8_t *peer, uint64_t nonce)
 {
     for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
         if (one->nonce == nonce &&
-            (peer == NULL || memcmp(one->asker.peer, peer, IDENTITY_ID_BYTES) == 0))
+            memcmp(one->asker.peer, peer, IDENTITY_ID_BYTES) == 0)
             return one;
     return NULL;
 }
@@ -165,8 +166,6 @@ one_refuse(struct enlist_one *one, const char *why, uint32_t ranks_free)
 
 /* --- signs of life --- */
 
-static void order_send(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason);
-
 static uint64_t
 now_us(void)
 {
@@ -179,7 +178,7 @@ agent_release(struct enlist_one *one)
 {
     one->released = true;
     if (one->session != 0)
-        order_send(one, CPMP__AGENT_ORDER__WHAT__RELEASE, "its launcher gave it back");
+        enlist_order_one(one, CPMP__AGENT_ORDER__WHAT__RELEASE, "its launcher gave it back");
 }
 
 static void
@@ -207,6 +206,8 @@ on_look(uv_timer_t *timer)
 
     if (one->launched || one->adopted) {
         uv_timer_stop(&one->timer);
+    } else if (one->state == ENLIST_HATCHING && now_us() - one->hatched_us > ENLIST_HELLO_US) {
+        one_refuse(one, "no agent is started there in time", 0);
     } else if (one->state == ENLIST_HATCHED && now_us() - one->hatched_us > ENLIST_HELLO_US) {
         snprintf(one->ending, sizeof(one->ending), "its agent never said hello");
         one_end(one);
@@ -223,6 +224,12 @@ on_look(uv_timer_t *timer)
 
 /* --- asked --- */
 
+static bool
+path_is_wrong(const char *path)
+{
+    return path[0] != '/' || strlen(path) >= PATH_MAX;
+}
+
 static const char *
 request_wrong(const Cpmp__Enlist *request)
 {
@@ -233,10 +240,32 @@ request_wrong(const Cpmp__Enlist *request)
     if (request->n_files > ENLIST_FILES_MAX)
         return "the job has more files than a peer takes";
     for (size_t i = 0; i < request->n_files; i++)
-        if (request->files[i]->content == NULL || request->files[i]->path[0] != '/')
+        if (request->files[i]->content == NULL || path_is_wrong(request->files[i]->path))
             return "a file of the job has no content, or no absolute path";
-    if (request->directory[0] != '/')
+    if (path_is_wrong(request->directory))
         return "the job has no working directory";
+    return NULL;
+}
+
+/* Whether one more request would be too much, of this peer or in all: what others ask for must not
+ * eat the memory, nor keep everybody else out. */
+static const char *
+pending_wrong(const struct enlist *enlist, const struct enlist_asker *asker,
+              const Cpmp__Enlist *request)
+{
+    size_t bytes = cpmp__enlist__get_packed_size(request);
+    size_t count = 0;
+
+    for (const struct enlist_one *one = enlist->first; one != NULL; one = one->next) {
+        if (one->request == NULL)
+            continue;
+        bytes += one->request_bytes;
+        count += memcmp(one->asker.peer, asker->peer, IDENTITY_ID_BYTES) == 0;
+    }
+    if (enlist->count >= ENLIST_MAX)
+        return "too many jobs run here";
+    if (count >= ENLIST_PENDING_MAX || bytes > ENLIST_PENDING_BYTES_MAX)
+        return "too many jobs are about to start here; try again in a moment";
     return NULL;
 }
 
@@ -266,8 +295,8 @@ enlist_ask(struct enlist *enlist, const struct enlist_asker *asker, const Cpmp__
     /* Asked twice: the first asking is answered. */
     if (one_by_nonce(enlist, asker->peer, request->nonce) != NULL)
         return;
-    if (wrong == NULL && enlist->count >= ENLIST_MAX)
-        wrong = "too many jobs run here";
+    if (wrong == NULL)
+        wrong = pending_wrong(enlist, asker, request);
     if (wrong != NULL) {
         refuse(enlist, asker, request->nonce, wrong, 0);
         return;
@@ -280,6 +309,7 @@ enlist_ask(struct enlist *enlist, const struct enlist_asker *asker, const Cpmp__
     one->memory_bytes = request->memory_bytes;
     snprintf(one->user, sizeof(one->user), "%s", request->user);
     snprintf(one->program, sizeof(one->program), "%s", request->program);
+    one->request_bytes = cpmp__enlist__get_packed_size(request);
     one->request = (Cpmp__Enlist *)control_message_copy(&request->base);
     if (enlist->hooks->admit(enlist->arg, one, &why, &ranks_free))
         supply_start(one);
@@ -312,6 +342,7 @@ hatch(struct enlist_one *one)
 
     secret_make(enlist, one->job, one->nonce, one->ranks, one->millicores, secret);
     one->state = ENLIST_HATCHING;
+    one->hatched_us = now_us();
     one->number = ++enlist->last_number;
     hatch.number = one->number;
     hatch.job = one->job;
@@ -358,8 +389,11 @@ enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched)
         one_refuse(one, hatched->error, 0);
         return;
     }
-    one->state = ENLIST_HATCHED;
-    one->pid = (pid_t)hatched->pid;
+    /* It may have said hello before its nest said that it is there. */
+    if (one->state == ENLIST_HATCHING)
+        one->state = ENLIST_HATCHED;
+    if (one->pid == 0)
+        one->pid = (pid_t)hatched->pid;
     one->hatched_us = now_us();
     cpmp__enlist__free_unpacked(one->request, NULL);
     one->request = NULL;
@@ -438,6 +472,18 @@ adopt(struct enlist *enlist, const Cpmp__AgentHello *hello)
     return one;
 }
 
+/* The one that was hatched for it: nonces are the launchers', and two of them may be the same. */
+static struct enlist_one *
+one_by_hello(const struct enlist *enlist, const Cpmp__AgentHello *hello)
+{
+    for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
+        if (one->state >= ENLIST_HATCHING && one->nonce == hello->nonce &&
+            one->job == hello->job && one->ranks == hello->ranks &&
+            one->millicores == hello->millicores)
+            return one;
+    return NULL;
+}
+
 static bool
 secret_is_right(const struct enlist *enlist, const Cpmp__AgentHello *hello)
 {
@@ -454,9 +500,10 @@ secret_is_right(const struct enlist *enlist, const Cpmp__AgentHello *hello)
 void
 enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHello *hello)
 {
-    struct enlist_one *one = one_by_nonce(enlist, NULL, hello->nonce);
+    struct enlist_one *one = one_by_hello(enlist, hello);
 
-    if (!secret_is_right(enlist, hello) || (one != NULL && one->session != 0)) {
+    if (!secret_is_right(enlist, hello) || (one != NULL && one->session != 0) ||
+        (one == NULL && enlist->count >= ENLIST_MAX)) {
         sessions_end(session);
         return;
     }
@@ -474,6 +521,7 @@ enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHe
     one->began = true;
     if (one->released)
         agent_release(one);
+    enlist->hooks->greeted(enlist->arg, one);
 }
 
 void
@@ -507,8 +555,8 @@ enlist_session_gone(struct enlist *enlist, const struct session *session)
     }
 }
 
-static void
-order_send(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason)
+void
+enlist_order_one(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason)
 {
     Cpmp__AgentOrder order = CPMP__AGENT_ORDER__INIT;
     Cpmp__Local message = CPMP__LOCAL__INIT;
@@ -525,7 +573,7 @@ enlist_order(struct enlist *enlist, Cpmp__AgentOrder__What what, const char *rea
 {
     for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
         if (one->session != 0)
-            order_send(one, what, reason);
+            enlist_order_one(one, what, reason);
 }
 
 void

@@ -30,6 +30,8 @@
 #include "wire/local.pb-c.h"
 
 #define ENLIST_MAX          1024u   /* enlistments at a time */
+#define ENLIST_PENDING_MAX  64u     /* of one peer, without an agent yet */
+#define ENLIST_PENDING_BYTES_MAX (64u << 20)  /* of such requests, of all peers */
 #define ENLIST_FILES_MAX    256u    /* of one */
 #define ENLIST_HELLO_US     UINT64_C(15000000)  /* from hatching to the agent's hello */
 #define ENLIST_LOOK_MS      1000u   /* between two signs of life to the asker */
@@ -59,6 +61,7 @@ struct enlist_one {
     uint32_t ranks, millicores;
     uint64_t memory_bytes;
     Cpmp__Enlist *request;        /* until the agent is hatched; owned */
+    size_t request_bytes;
     struct supply *supply;        /* holds the contents as long as it is here */
     uint64_t shipped_bytes;
     uint64_t number;              /* of its Hatch */
@@ -95,6 +98,8 @@ struct enlist_hooks {
                    Cpmp__Refused *refused);
     /* A sign of life to the asker: `had_bytes` of `bytes` are here. False: it is gone. */
     bool (*progress)(void *arg, const struct enlist_one *one, uint64_t had_bytes, uint64_t bytes);
+    /* Its agent has said hello: the first time, or after a time without a session. */
+    void (*greeted)(void *arg, struct enlist_one *one);
     /* Its agent runs; it is over (it had begun or not). For history, and offers. */
     void (*began)(void *arg, struct enlist_one *one);
     void (*ended)(void *arg, struct enlist_one *one);
@@ -141,8 +146,9 @@ void enlist_report(struct enlist *enlist, const struct session *session,
                    const Cpmp__AgentReport *report);
 void enlist_session_gone(struct enlist *enlist, const struct session *session);
 
-/* The owner's word to all that run. */
+/* The owner's word to all that run; and to one. */
 void enlist_order(struct enlist *enlist, Cpmp__AgentOrder__What what, const char *reason);
+void enlist_order_one(struct enlist_one *one, Cpmp__AgentOrder__What what, const char *reason);
 
 /* What is promised to all of them. */
 void enlist_sum(const struct enlist *enlist, uint32_t *ranks_p, uint32_t *millicores_p,

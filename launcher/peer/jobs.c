@@ -15,7 +15,7 @@ struct jobs_gathering {
     uint32_t open;
     uint64_t job;
     Cpmp__JobsReply **lists;   /* as they came; they own the rows */
-    size_t list_count;
+    size_t list_count, row_count;
     jobs_fn *done;
     void *arg;
 };
@@ -44,18 +44,19 @@ static void
 rows_put(struct jobs *jobs, const struct chord_id *key, Cpmp__JobsReply *list)
 {
     uint8_t bytes[KV_VALUE_BYTES_MAX];
-    size_t cut_peers = list->n_rows == 1 ? list->rows[0]->n_peers : 0;
+    Cpmp__JobRow *first = list->n_rows == 1 ? list->rows[0] : NULL;
+    size_t peers = first != NULL ? first->n_peers : 0;
 
     while (list->n_rows > 0 && cpmp__jobs_reply__get_packed_size(list) > sizeof(bytes)) {
-        if (list->n_rows == 1 && list->rows[0]->n_peers > 0)
-            list->rows[0]->n_peers--;
+        if (first != NULL && first->n_peers > 0)
+            first->n_peers -= (first->n_peers + 7) / 8;
         else
             list->n_rows--;
     }
     overlay_put(jobs->overlay, key, bytes, cpmp__jobs_reply__pack(list, bytes), JOBS_LIFETIME_US,
                 NULL, NULL);
-    if (cut_peers > 0 && list->n_rows == 1)
-        list->rows[0]->n_peers = cut_peers;
+    if (first != NULL)
+        first->n_peers = peers;
 }
 
 static void
@@ -102,6 +103,28 @@ on_timer(uv_timer_t *timer)
     list_publish(jobs);
 }
 
+/* Many changes at once are told once. */
+static void
+on_soon(uv_timer_t *timer)
+{
+    struct jobs *jobs = timer->data;
+
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->list[i].changed)
+            job_publish(jobs, &jobs->list[i]);
+        jobs->list[i].changed = false;
+    }
+    if (jobs->count > 0)
+        list_publish(jobs);
+}
+
+static void
+publish_soon(struct jobs *jobs)
+{
+    if (!uv_is_active((uv_handle_t *)&jobs->soon))
+        uv_timer_start(&jobs->soon, on_soon, JOBS_CHANGE_MS, 0);
+}
+
 static void
 job_drop(struct jobs *jobs, size_t index)
 {
@@ -112,7 +135,7 @@ job_drop(struct jobs *jobs, size_t index)
     cpmp__job_row__free_unpacked(jobs->list[index].row, NULL);
     jobs->list[index] = jobs->list[--jobs->count];
     if (jobs->count > 0) {
-        list_publish(jobs);
+        publish_soon(jobs);
         return;
     }
     list_key(jobs->self[0] >> 4, &key);
@@ -137,6 +160,8 @@ jobs_state(struct jobs *jobs, uint64_t session, const Cpmp__JobRow *row, bool ov
         jobs_session_gone(jobs, session);
         return true;
     }
+    if (cpmp__job_row__get_packed_size(row) > JOBS_ROW_MAX)
+        return false;
     if (one == NULL) {
         if (jobs->count == JOBS_HERE_MAX)
             return false;
@@ -147,8 +172,8 @@ jobs_state(struct jobs *jobs, uint64_t session, const Cpmp__JobRow *row, bool ov
         cpmp__job_row__free_unpacked(one->row, NULL);
     }
     one->row = (Cpmp__JobRow *)control_message_copy(&row->base);
-    job_publish(jobs, one);
-    list_publish(jobs);
+    one->changed = true;
+    publish_soon(jobs);
     return true;
 }
 
@@ -206,6 +231,11 @@ on_records(void *arg, const struct kv_result *result)
         Cpmp__JobsReply *list = cpmp__jobs_reply__unpack(NULL, record->bytes, record->value);
         if (list == NULL)
             continue;
+        if (gathering->row_count + list->n_rows > JOBS_TOLD_MAX) {
+            cpmp__jobs_reply__free_unpacked(list, NULL);
+            continue;
+        }
+        gathering->row_count += list->n_rows;
         gathering->lists = memory_grow(gathering->lists, gathering->list_count + 1,
                                        sizeof(*gathering->lists));
         gathering->lists[gathering->list_count++] = list;
@@ -249,12 +279,15 @@ jobs_init(struct jobs *jobs, uv_loop_t *loop, struct overlay *overlay,
     uv_timer_init(loop, &jobs->timer);
     jobs->timer.data = jobs;
     uv_timer_start(&jobs->timer, on_timer, JOBS_RENEW_MS, JOBS_RENEW_MS);
+    uv_timer_init(loop, &jobs->soon);
+    jobs->soon.data = jobs;
 }
 
 void
 jobs_close(struct jobs *jobs)
 {
     uv_close((uv_handle_t *)&jobs->timer, NULL);
+    uv_close((uv_handle_t *)&jobs->soon, NULL);
 }
 
 void

@@ -22,18 +22,22 @@
 #define JOBS_KEYS        16u
 #define JOBS_HERE_MAX    256u
 #define JOBS_RENEW_MS    20000u
+#define JOBS_CHANGE_MS   50u      /* published so long after a change */
+#define JOBS_ROW_MAX     65536u   /* bytes, of one job */
+#define JOBS_TOLD_MAX    16384u   /* rows of an answer */
 #define JOBS_LIFETIME_US UINT64_C(65000000)
 
 /* A job that was started on this peer. */
 struct jobs_one {
     uint64_t session;         /* its cpexec's */
     Cpmp__JobRow *row;        /* owned */
+    bool changed;             /* since it was published */
 };
 
 struct jobs {
     struct overlay *overlay;
     uint8_t self[CHORD_ID_BYTES];
-    uv_timer_t timer;
+    uv_timer_t timer, soon;
     struct jobs_one *list;
     size_t count;
     struct jobs_gathering *gathering;  /* all that are under way */
@@ -46,7 +50,7 @@ void jobs_init(struct jobs *jobs, uv_loop_t *loop, struct overlay *overlay,
                const uint8_t self[CHORD_ID_BYTES]);
 
 /* What a cpexec of this machine says of its job. A new row replaces the old one. False: too many
- * jobs are started here. */
+ * jobs are started here, or it is too long. */
 bool jobs_state(struct jobs *jobs, uint64_t session, const Cpmp__JobRow *row, bool over);
 
 /* That cpexec is gone, and its job with it. */

@@ -34,6 +34,7 @@ on_nest(void *arg, const Cpmp__Nest *nest)
 {
     struct nursery *nursery = arg;
 
+    nursery->again_ms = NURSERY_AGAIN_MS;
     if (nest->body_case == CPMP__NEST__BODY_HATCHED && open_take(nursery, nest->hatched->number))
         nursery->hooks->hatched(nursery->arg, nest->hatched);
 }
@@ -52,18 +53,29 @@ open_fail(struct nursery *nursery)
 /* --- the nest's life --- */
 
 static void
+start_later(struct nursery *nursery, const char *why)
+{
+    uint64_t again_ms = nursery->again_ms;
+
+    uv_timer_start(&nursery->again, on_again, again_ms, 0);
+    nursery->again_ms = 2 * again_ms < NURSERY_AGAIN_MAX_MS ? 2 * again_ms : NURSERY_AGAIN_MAX_MS;
+    nursery->hooks->trouble(nursery->arg, why, again_ms);
+}
+
+static void
 on_poll_closed(uv_handle_t *handle)
 {
     struct nursery *nursery = handle->data;
 
     nursery->polled = false;
     if (!nursery->closing)
-        uv_timer_start(&nursery->again, on_again, NURSERY_AGAIN_MS, 0);
+        start_later(nursery, "the process that starts agents has died");
 }
 
 static void
 nest_gone(struct nursery *nursery)
 {
+    uv_poll_stop(&nursery->poll);
     close(nursery->fd);
     nursery->fd = -1;
     kill(nursery->pid, SIGKILL);
@@ -107,7 +119,7 @@ on_again(uv_timer_t *timer)
     struct nursery *nursery = timer->data;
 
     if (nest_start(nursery) != 0)
-        uv_timer_start(&nursery->again, on_again, NURSERY_AGAIN_MS, 0);
+        start_later(nursery, strerror(errno));
 }
 
 int
@@ -116,6 +128,7 @@ nursery_init(struct nursery *nursery, uv_loop_t *loop, const char *program,
 {
     memset(nursery, 0, sizeof(*nursery));
     nursery->loop = loop;
+    nursery->again_ms = NURSERY_AGAIN_MS;
     nursery->program = memory_copy_text(program);
     nursery->hooks = hooks;
     nursery->arg = arg;

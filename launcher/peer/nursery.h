@@ -4,7 +4,8 @@
 
 /*
  * The daemon's nest (control/nest.h): kept alive, and asked for agents. A nest that dies is started
- * again, not more often than every NURSERY_AGAIN_MS; who waits for an agent of it hears so.
+ * again after NURSERY_AGAIN_MS, and twice as long each time that it dies before it was of use; who
+ * waits for an agent of it hears so.
  */
 
 #include <stdbool.h>
@@ -17,11 +18,14 @@
 #include "text/text.h"
 
 #define NURSERY_AGAIN_MS 1000u
+#define NURSERY_AGAIN_MAX_MS 60000u
 #define NURSERY_OPEN_MAX 256u   /* Hatches without an answer */
 
 struct nursery_hooks {
     /* `hatched` is valid in the call; with an error there is no agent. */
     void (*hatched)(void *arg, const Cpmp__Hatched *hatched);
+    /* It has died, or can't be started; tried again after `again_ms`. */
+    void (*trouble)(void *arg, const char *why, uint64_t again_ms);
 };
 
 struct nursery {
@@ -34,11 +38,12 @@ struct nursery {
     uv_poll_t poll;
     bool polled, closing;
     uv_timer_t again;
+    uint64_t again_ms;
     uint64_t open[NURSERY_OPEN_MAX];  /* numbers */
     size_t open_count;
 };
 
-/* Starts the nest. 0, or -1 with `error`. */
+/* Starts the nest. 0, or -1 with `error`; close and release it in any case. */
 int nursery_init(struct nursery *nursery, uv_loop_t *loop, const char *program,
                  const struct nursery_hooks *hooks, void *arg, struct text *error);
 

@@ -159,6 +159,16 @@ record_open(const struct offers *offers, const struct kv_record *record, struct 
     return good;
 }
 
+/* An offer that lies under other keys, too, counts once. */
+static bool
+is_its_place(const struct chord_id *key, const struct offer *offer)
+{
+    struct chord_id own;
+
+    key_numbered(offer->seller.id[0] >> 4, &own);
+    return chord_id_equal(key, &own);
+}
+
 static void
 on_records(void *arg, const struct kv_result *result)
 {
@@ -171,7 +181,9 @@ on_records(void *arg, const struct kv_result *result)
             offers->capacity = offers->capacity ? 2 * offers->capacity : 16;
             offers->list = memory_grow(offers->list, offers->capacity, sizeof(*offers->list));
         }
-        if (!record_open(offers, &result->records[i], &offers->list[offers->count]))
+        if (!record_open(offers, &result->records[i], &offers->list[offers->count]) ||
+            !is_its_place(&result->key, &offers->list[offers->count]) ||
+            offers->count == OFFERS_TOLD_MAX)
             continue;
         offers->hooks->met(offers->arg, &offers->list[offers->count]);
         offers->count++;

@@ -23,6 +23,7 @@
 #define OFFERS_RENEW_MS    20000u              /* published so often at rest */
 #define OFFERS_CHANGE_MS   200u                /* and this long after a change */
 #define OFFERS_LIFETIME_US UINT64_C(65000000)  /* three renewals, so that two may be lost */
+#define OFFERS_TOLD_MAX    16384u              /* of an answer */
 #define OFFERS_FRESH_US    UINT64_C(1000000)
 
 /* The offers, valid in the call. `unanswered`: keys of which the ring didn't tell. */

@@ -97,6 +97,16 @@ chord_tell(struct overlay *overlay, enum chord_event_kind kind, uint32_t contact
     queued->chord.rtt_us = rtt_us;
 }
 
+static void
+peer_fill(const struct overlay *overlay, uint32_t contact, struct chord_peer *peer)
+{
+    const struct book_entry *entry = book_get(overlay->book, contact);
+
+    peer->contact = contact;
+    if (entry != NULL)
+        peer->id = entry->id;
+}
+
 static struct detector_event *
 detector_tell(struct overlay *overlay, enum detector_event_type type, uint32_t contact)
 {
@@ -181,7 +191,9 @@ lookup_ended(struct overlay *overlay, const struct chord_result *result)
     struct queued *queued;
 
     if (result->why == CHORD_TOO_MANY) {
-        waiter_find(overlay, result->token)->deferred = true;
+        struct waiter *full = waiter_find(overlay, result->token);
+        if (full != NULL)
+            full->deferred = true;
         return;
     }
     if (!waiter_take(overlay, result->token, &waiter))
@@ -342,13 +354,25 @@ detector_send_out(struct overlay *overlay, const struct detector_action *action)
     overlay->hooks->send(overlay->arg, contact, &message);
 }
 
+/* Who it is may be forgotten by the ring, if it was dead. */
+static void
+contact_back(struct overlay *overlay, uint32_t contact)
+{
+    struct queued *queued;
+
+    chord_tell(overlay, CHORD_EVENT_ALIVE, contact, 0);
+    queued = queue_add(overlay, MACHINE_CHORD, 0);
+    queued->chord.kind = CHORD_EVENT_MET;
+    peer_fill(overlay, contact, &queued->chord.peer);
+}
+
 static void
 contact_changed(struct overlay *overlay, const struct detector_action *action)
 {
     if (action->state == DETECTOR_DEAD || action->state == DETECTOR_LEFT)
         chord_tell(overlay, CHORD_EVENT_FAILED, action->contact, 0);
     else if (action->state == DETECTOR_ALIVE)
-        chord_tell(overlay, CHORD_EVENT_ALIVE, action->contact, 0);
+        contact_back(overlay, action->contact);
     overlay->hooks->contact(overlay->arg, action->contact, action->state);
 }
 
@@ -365,6 +389,8 @@ detector_step_now(struct overlay *overlay, const struct detector_event *event)
             detector_send_out(overlay, action);
         else if (action->type == DETECTOR_ACTION_CHANGED)
             contact_changed(overlay, action);
+        else if (action->type == DETECTOR_ACTION_SELF)
+            overlay->hooks->incarnation(overlay->arg, action->incarnation);
     }
 }
 
@@ -513,16 +539,6 @@ overlay_close(struct overlay *overlay)
 
 /* --- what the daemon wants --- */
 
-static void
-peer_fill(const struct overlay *overlay, uint32_t contact, struct chord_peer *peer)
-{
-    const struct book_entry *entry = book_get(overlay->book, contact);
-
-    peer->contact = contact;
-    if (entry != NULL)
-        peer->id = entry->id;
-}
-
 void
 overlay_join(struct overlay *overlay, const uint32_t *contacts, size_t count, uint64_t alone_us)
 {
@@ -584,12 +600,27 @@ overlay_watch(struct overlay *overlay, uint32_t contact, bool watch)
     overlay_run(overlay);
 }
 
+static bool
+lookups_full(const struct overlay *overlay, enum chord_mode mode)
+{
+    size_t all = 0, sure = 0;
+
+    for (size_t i = 0; i < WAITERS_MAX; i++) {
+        const struct waiter *waiter = &overlay->waiters[i];
+        if (waiter->token == 0 || waiter->looked_up == NULL)
+            continue;
+        all++;
+        sure += waiter->mode == CHORD_DISJOINT;
+    }
+    return all >= OVERLAY_LOOKUPS_MAX || (mode == CHORD_DISJOINT && sure >= OVERLAY_SURE_MAX);
+}
+
 void
 overlay_lookup(struct overlay *overlay, const struct chord_id *key, enum chord_mode mode,
                overlay_lookup_fn *done, void *arg)
 {
     static const struct chord_result none = {.why = CHORD_TOO_MANY};
-    struct waiter *waiter = waiter_new(overlay);
+    struct waiter *waiter = lookups_full(overlay, mode) ? NULL : waiter_new(overlay);
 
     if (waiter == NULL) {
         done(arg, &none, 0);
@@ -725,9 +756,11 @@ overlay_hold(struct overlay *overlay)
     for (const struct queued *queued = overlay->first; queued != NULL; queued = queued->next) {
         for (size_t i = 0; i < CHORD_KNOWN_MAX; i++)
             book_hold(overlay->book, queued->known[i].contact);
-        if (queued->machine == MACHINE_CHORD)
+        if (queued->machine == MACHINE_CHORD) {
             book_hold(overlay->book, queued->chord.contact);
-        else if (queued->machine == MACHINE_DETECTOR)
+            book_hold(overlay->book, queued->chord.peer.contact);
+        }
+        if (queued->machine == MACHINE_DETECTOR)
             book_hold(overlay->book, queued->detector.contact);
     }
 }

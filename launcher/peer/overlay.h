@@ -21,6 +21,9 @@
 #include "proto/kv/kv.h"
 #include "wire/peer.pb-c.h"
 
+#define OVERLAY_LOOKUPS_MAX 512u  /* of people; the daemon's own always find room */
+#define OVERLAY_SURE_MAX    16u
+
 struct overlay;
 
 struct overlay_hooks {
@@ -31,9 +34,11 @@ struct overlay_hooks {
     void (*status)(void *arg, enum chord_status status);
     /* A contact is dead, or alive again, as the detector says. */
     void (*contact)(void *arg, uint32_t contact, enum detector_state state);
+    /* This peer was taken for dead, and said that it isn't: keep this incarnation. */
+    void (*incarnation)(void *arg, uint64_t incarnation);
 };
 
-/* `result` is valid in the call; it comes later than the request, always. */
+/* `result` is valid in the call; it may come before the request returns. */
 typedef void overlay_lookup_fn(void *arg, const struct chord_result *result, uint64_t took_us);
 typedef void overlay_kv_fn(void *arg, const struct kv_result *result);
 
@@ -66,6 +71,7 @@ void overlay_link_down(struct overlay *overlay, uint32_t contact, bool refused);
 /* Has the detector watch a peer of a job. */
 void overlay_watch(struct overlay *overlay, uint32_t contact, bool watch);
 
+/* At most OVERLAY_LOOKUPS_MAX are under way, OVERLAY_SURE_MAX of them by disjoint ways. */
 void overlay_lookup(struct overlay *overlay, const struct chord_id *key, enum chord_mode mode,
                     overlay_lookup_fn *done, void *arg);
 

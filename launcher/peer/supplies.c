@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cpmp.h>
 
@@ -21,8 +20,8 @@ struct coming {
     struct content_manifest manifest;
     struct content_partial *partial;
     struct fetch *fetch;          /* NULL: over */
+    uint32_t sources[FETCH_SOURCES_MAX], source_count;
     uv_timer_t timer;
-    uint32_t waiting;             /* supplies that wait for it */
 };
 
 /* One content of a supply. */
@@ -51,6 +50,20 @@ struct expected {
     struct content_manifest manifest;
 };
 
+/* One that is being handed in, and open. */
+struct handed {
+    struct content_partial *partial;     /* NULL: free */
+    struct content_name name;
+    uint64_t used;                       /* of supplies->uses, last */
+};
+
+/* The name of a content whose holders the ring was asked for; comes back with the records. */
+struct holders {
+    struct holders *next;
+    struct supplies *supplies;
+    struct content_name name;
+};
+
 struct supplies {
     uv_loop_t *loop;
     struct content_store *store;
@@ -59,11 +72,13 @@ struct supplies {
     const struct supplies_hooks *hooks;
     void *arg;
     struct coming *coming;
+    size_t coming_count;
     struct supply *first;
+    struct holders *holders;             /* asked for */
     struct expected *expected;
     size_t expected_count;
-    struct content_partial *partial;     /* of the content that is being handed in */
-    struct content_name partial_name;
+    struct handed handed[SUPPLY_HANDED_MAX];
+    uint64_t uses;
     uint64_t seed;
 };
 
@@ -138,16 +153,29 @@ static void
 source_add(struct coming *coming, uint32_t contact)
 {
     struct fetch_event event = {.type = FETCH_EVENT_SOURCE, .source = contact};
+    bool is_known = false;
 
-    if (contact != BOOK_SELF && contact != CHORD_NO_CONTACT)
-        coming_step(coming, &event);
+    if (contact == BOOK_SELF || contact == CHORD_NO_CONTACT)
+        return;
+    for (uint32_t i = 0; i < coming->source_count; i++)
+        is_known = is_known || coming->sources[i] == contact;
+    if (!is_known && coming->source_count == FETCH_SOURCES_MAX)
+        return;
+    if (!is_known)
+        coming->sources[coming->source_count++] = contact;
+    coming_step(coming, &event);
 }
 
-/* The name of the content, as it was asked for, comes back with the records. */
-struct holders {
-    struct supplies *supplies;
-    struct content_name name;
-};
+static void
+holders_free(struct holders *holders)
+{
+    struct holders **at = &holders->supplies->holders;
+
+    while (*at != holders)
+        at = &(*at)->next;
+    *at = holders->next;
+    free(holders);
+}
 
 static void
 on_holders(void *arg, const struct kv_result *result)
@@ -168,7 +196,7 @@ on_holders(void *arg, const struct kv_result *result)
         if (body != NULL)
             cpmp__overlay_peer__free_unpacked(body, NULL);
     }
-    free(holders);
+    holders_free(holders);
 }
 
 static void
@@ -179,6 +207,8 @@ holders_ask(struct supplies *supplies, const struct content_name *name)
 
     holders->supplies = supplies;
     holders->name = *name;
+    holders->next = supplies->holders;
+    supplies->holders = holders;
     holder_key(name, &key);
     overlay_get(supplies->overlay, &key, on_holders, holders);
 }
@@ -247,6 +277,7 @@ coming_end(struct coming *coming, bool keep)
     while (*at != coming)
         at = &(*at)->next;
     *at = coming->next;
+    coming->supplies->coming_count--;
     if (coming->partial != NULL)
         content_partial_close(coming->partial, keep);
     fetch_free(coming->fetch);
@@ -282,15 +313,16 @@ static void
 coming_finish(struct coming *coming)
 {
     struct supplies *supplies = coming->supplies;
+    struct content_name name = coming->manifest.name;
     int error = content_partial_finish(coming->partial);
 
     coming->partial = NULL;
     coming_tell(coming, error == CPMP_OK ? NULL : content_error(supplies->store));
-    if (error == CPMP_OK) {
-        content_unpin(supplies->store, &coming->manifest.name);
-        holder_publish(supplies, &coming->manifest.name);
-    }
     coming_end(coming, false);
+    if (error != CPMP_OK)
+        return;
+    content_unpin(supplies->store, &name);
+    holder_publish(supplies, &name);
 }
 
 static void
@@ -358,6 +390,11 @@ coming_begin(struct supplies *supplies, const Cpmp__Content *content, const char
     struct coming *coming = memory_new(1, sizeof(*coming));
 
     coming->supplies = supplies;
+    if (supplies->coming_count == SUPPLY_COMING_MAX) {
+        *why_p = "too many files are on their way there; try again in a moment";
+        free(coming);
+        return NULL;
+    }
     if (!manifest_read(content, &coming->manifest)) {
         *why_p = "its description makes no sense";
         free(coming);
@@ -378,6 +415,7 @@ coming_begin(struct supplies *supplies, const Cpmp__Content *content, const char
     coming->timer.data = coming;
     coming->next = supplies->coming;
     supplies->coming = coming;
+    supplies->coming_count++;
     return coming;
 }
 
@@ -399,6 +437,43 @@ supplies_new(uv_loop_t *loop, struct content_store *store, struct book *book,
     return supplies;
 }
 
+static struct expected *
+expected_of(struct supplies *supplies, uint64_t session, const struct content_name *name)
+{
+    for (size_t i = 0; i < supplies->expected_count; i++)
+        if (supplies->expected[i].session == session &&
+            content_name_equal(&supplies->expected[i].manifest.name, name))
+            return &supplies->expected[i];
+    return NULL;
+}
+
+static struct handed *
+handed_find(struct supplies *supplies, const struct content_name *name)
+{
+    for (size_t i = 0; i < SUPPLY_HANDED_MAX; i++)
+        if (supplies->handed[i].partial != NULL &&
+            content_name_equal(&supplies->handed[i].name, name))
+            return &supplies->handed[i];
+    return NULL;
+}
+
+static void
+handed_end(struct handed *handed)
+{
+    if (handed->partial != NULL)
+        content_partial_close(handed->partial, true);
+    handed->partial = NULL;
+}
+
+static void
+handed_close(struct supplies *supplies, const struct content_name *name)
+{
+    struct handed *handed = handed_find(supplies, name);
+
+    if (handed != NULL)
+        handed_end(handed);
+}
+
 static void
 want(struct supply *supply, struct wanted *wanted, const Cpmp__Content *content, uint32_t source)
 {
@@ -417,6 +492,7 @@ want(struct supply *supply, struct wanted *wanted, const Cpmp__Content *content,
         source_add(wanted->coming, source);
         return;
     }
+    handed_close(supplies, &wanted->name);  /* its pieces, and those to come, serve both */
     wanted->coming = coming_begin(supplies, content, &why);
     if (wanted->coming == NULL) {
         supply_fail(supply, "a file of the job can't be fetched", why);
@@ -471,6 +547,17 @@ supplies_progress(const struct supply *supply, uint64_t *had_bytes_p, uint64_t *
     }
 }
 
+static bool
+coming_is_wanted(const struct coming *coming)
+{
+    for (const struct supply *supply = coming->supplies->first; supply != NULL;
+         supply = supply->next)
+        for (size_t i = 0; i < supply->count; i++)
+            if (supply->list[i].coming == coming)
+                return true;
+    return false;
+}
+
 void
 supplies_end(struct supply *supply)
 {
@@ -479,9 +566,17 @@ supplies_end(struct supply *supply)
     while (*at != supply)
         at = &(*at)->next;
     *at = supply->next;
-    for (size_t i = 0; i < supply->count; i++)
+    for (size_t i = 0; i < supply->count; i++) {
+        struct coming *coming = supply->list[i].coming;
         if (supply->list[i].here)
             content_unpin(supply->supplies->store, &supply->list[i].name);
+        /* The same content twice in one job is one coming: it is gone after the first. */
+        for (size_t j = i; j < supply->count; j++)
+            if (coming != NULL && supply->list[j].coming == coming)
+                supply->list[j].coming = NULL;
+        if (coming != NULL && !coming_is_wanted(coming))
+            coming_end(coming, true);
+    }
     uv_close((uv_handle_t *)&supply->timer, on_supply_closed);
 }
 
@@ -494,52 +589,74 @@ supplies_close(struct supplies *supplies)
         coming_end(supplies->coming, true);
     while (supplies->expected_count > 0)
         content_manifest_release(&supplies->expected[--supplies->expected_count].manifest);
-    if (supplies->partial != NULL)
-        content_partial_close(supplies->partial, true);
+    while (supplies->holders != NULL)
+        holders_free(supplies->holders);
+    for (size_t i = 0; i < SUPPLY_HANDED_MAX; i++)
+        handed_end(&supplies->handed[i]);
     free(supplies->expected);
     free(supplies);
 }
 
 /* --- handed in --- */
 
+static size_t
+expected_by(const struct supplies *supplies, uint64_t session)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < supplies->expected_count; i++)
+        count += supplies->expected[i].session == session;
+    return count;
+}
+
 bool
-supplies_expect(struct supplies *supplies, uint64_t session, const Cpmp__Content *content)
+supplies_expect(struct supplies *supplies, uint64_t session, const Cpmp__Content *content,
+                struct text *why)
 {
     struct expected expected = {.session = session};
+    struct content_name name;
 
+    if (name_read(content->name, &name) && expected_of(supplies, session, &name) != NULL)
+        return true;
     if (supplies->expected_count == SUPPLY_EXPECTED_MAX ||
-        !manifest_read(content, &expected.manifest))
+        expected_by(supplies, session) == SUPPLY_SESSION_MAX) {
+        text_add_string(why, "too many files are handed to cpmpd at a time");
         return false;
+    }
+    if (!manifest_read(content, &expected.manifest)) {
+        text_add_string(why, "the description of a file makes no sense");
+        return false;
+    }
     supplies->expected = memory_grow(supplies->expected, supplies->expected_count + 1,
                                      sizeof(*supplies->expected));
     supplies->expected[supplies->expected_count++] = expected;
     return true;
 }
 
-static struct expected *
-expected_of(struct supplies *supplies, uint64_t session, const struct content_name *name)
-{
-    for (size_t i = 0; i < supplies->expected_count; i++)
-        if (supplies->expected[i].session == session &&
-            content_name_equal(&supplies->expected[i].manifest.name, name))
-            return &supplies->expected[i];
-    return NULL;
-}
-
-/* One content is open at a time; another one's pieces that came are found again. */
+/* Opens it when it isn't open; instead of the one that was used least lately: the pieces of that
+ * one are found again. */
 static int
-put_open(struct supplies *supplies, const struct content_manifest *manifest)
+handed_open(struct supplies *supplies, const struct content_manifest *manifest,
+            struct handed **handed_p)
 {
-    int error;
+    struct handed *handed = handed_find(supplies, &manifest->name);
+    int error = CPMP_OK;
 
-    if (supplies->partial != NULL && content_name_equal(&supplies->partial_name, &manifest->name))
-        return CPMP_OK;
-    if (supplies->partial != NULL)
-        content_partial_close(supplies->partial, true);
-    supplies->partial = NULL;
-    error = content_partial_open(supplies->store, manifest, &supplies->partial);
-    if (error == CPMP_OK)
-        supplies->partial_name = manifest->name;
+    for (size_t i = 0; handed == NULL && i < SUPPLY_HANDED_MAX; i++)
+        if (supplies->handed[i].partial == NULL)
+            handed = &supplies->handed[i];
+    if (handed == NULL) {
+        handed = &supplies->handed[0];
+        for (size_t i = 1; i < SUPPLY_HANDED_MAX; i++)
+            if (supplies->handed[i].used < handed->used)
+                handed = &supplies->handed[i];
+        handed_end(handed);
+    }
+    if (handed->partial == NULL)
+        error = content_partial_open(supplies->store, manifest, &handed->partial);
+    handed->name = manifest->name;
+    handed->used = ++supplies->uses;
+    *handed_p = handed;
     return error;
 }
 
@@ -554,12 +671,51 @@ partial_is_whole(const struct content_partial *partial, uint32_t count)
     return true;
 }
 
+/* It is also on its way from other peers: the pieces of both make one. */
+static int
+put_to_coming(struct coming *coming, const Cpmp__ContentPut *put, bool *done_p)
+{
+    struct content_store *store = coming->supplies->store;
+    struct content_name name = coming->manifest.name;
+    int error = content_partial_write(coming->partial, put->piece, put->data.data, put->data.len);
+
+    if (error != CPMP_OK || !partial_is_whole(coming->partial, coming->manifest.piece_count))
+        return error;
+    coming_finish(coming);
+    *done_p = content_has(store, &name);
+    return *done_p ? CPMP_OK : CPMP_EPROTO;
+}
+
+static int
+put_to_handed(struct supplies *supplies, const struct content_manifest *manifest,
+              const Cpmp__ContentPut *put, bool *done_p)
+{
+    struct handed *handed;
+    int error = handed_open(supplies, manifest, &handed);
+
+    *done_p = error == CPMP_EEXIST;
+    if (error != CPMP_OK)
+        return error == CPMP_EEXIST ? CPMP_OK : error;
+    error = content_partial_write(handed->partial, put->piece, put->data.data, put->data.len);
+    if (error != CPMP_OK || !partial_is_whole(handed->partial, manifest->piece_count))
+        return error;
+    error = content_partial_finish(handed->partial);
+    handed->partial = NULL;
+    *done_p = error == CPMP_OK;
+    if (*done_p) {
+        content_unpin(supplies->store, &manifest->name);
+        holder_publish(supplies, &manifest->name);
+    }
+    return error;
+}
+
 bool
 supplies_put(struct supplies *supplies, uint64_t session, const Cpmp__ContentPut *put,
              bool *done_p, struct text *why)
 {
     struct content_name name;
     struct expected *expected = NULL;
+    struct coming *coming;
     int error;
 
     if (name_read(put->name, &name))
@@ -568,21 +724,10 @@ supplies_put(struct supplies *supplies, uint64_t session, const Cpmp__ContentPut
         text_add_string(why, "that content is not expected");
         return false;
     }
-    error = put_open(supplies, &expected->manifest);
-    *done_p = error == CPMP_EEXIST;
+    coming = coming_of(supplies, &name);
+    error = coming != NULL ? put_to_coming(coming, put, done_p)
+                           : put_to_handed(supplies, &expected->manifest, put, done_p);
     if (error == CPMP_OK)
-        error = content_partial_write(supplies->partial, put->piece, put->data.data,
-                                      put->data.len);
-    if (error == CPMP_OK && partial_is_whole(supplies->partial, expected->manifest.piece_count)) {
-        error = content_partial_finish(supplies->partial);
-        supplies->partial = NULL;
-        *done_p = error == CPMP_OK;
-        if (*done_p) {
-            content_unpin(supplies->store, &name);
-            holder_publish(supplies, &name);
-        }
-    }
-    if (error == CPMP_OK || error == CPMP_EEXIST)
         return true;
     text_print(why, "a file of the job can't be kept: %s", content_error(supplies->store));
     return false;
@@ -595,51 +740,20 @@ supplies_session_gone(struct supplies *supplies, uint64_t session)
         struct expected *expected = &supplies->expected[i];
         if (expected->session != session)
             continue;
-        if (supplies->partial != NULL &&
-            content_name_equal(&supplies->partial_name, &expected->manifest.name)) {
-            content_partial_close(supplies->partial, true);
-            supplies->partial = NULL;
-        }
+        handed_close(supplies, &expected->manifest.name);
         content_manifest_release(&expected->manifest);
         *expected = supplies->expected[--supplies->expected_count];
     }
 }
 
-/* --- pieces --- */
-
-static size_t
-piece_read(struct supplies *supplies, const struct content_name *name, uint32_t piece,
-           uint8_t *bytes)
-{
-    int fd;
-    ssize_t count;
-
-    if (content_open_file(supplies->store, name, &fd) != CPMP_OK)
-        return 0;
-    count = pread(fd, bytes, CONTENT_PIECE_BYTES, (off_t)piece * CONTENT_PIECE_BYTES);
-    close(fd);
-    return count > 0 ? (size_t)count : 0;
-}
+/* --- what other peers say --- */
 
 void
-supplies_asked(struct supplies *supplies, uint32_t contact, const Cpmp__PieceRequest *request)
+supplies_hold(const struct supplies *supplies)
 {
-    Cpmp__PeerMessage message = CPMP__PEER_MESSAGE__INIT;
-    Cpmp__PieceReply reply = CPMP__PIECE_REPLY__INIT;
-    struct content_name name;
-    uint8_t *bytes;
-
-    if (!name_read(request->name, &name))
-        return;
-    bytes = memory_new(1, CONTENT_PIECE_BYTES);
-    reply.name = request->name;
-    reply.piece = request->piece;
-    reply.data.data = bytes;
-    reply.data.len = piece_read(supplies, &name, request->piece, bytes);
-    message.body_case = CPMP__PEER_MESSAGE__BODY_PIECE_REPLY;
-    message.piece_reply = &reply;
-    supplies->hooks->send(supplies->arg, contact, &message);
-    free(bytes);
+    for (const struct coming *coming = supplies->coming; coming != NULL; coming = coming->next)
+        for (uint32_t i = 0; i < coming->source_count; i++)
+            book_hold(supplies->book, coming->sources[i]);
 }
 
 void

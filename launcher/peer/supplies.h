@@ -24,7 +24,10 @@
 
 #define SUPPLY_HOLDER_US    UINT64_C(3600000000)  /* how long the ring is told who has it */
 #define SUPPLY_CONTENTS_MAX 1024u                 /* of one supply */
-#define SUPPLY_EXPECTED_MAX 1024u                 /* contents that programs here may hand in */
+#define SUPPLY_COMING_MAX   256u                  /* fetched at a time */
+#define SUPPLY_EXPECTED_MAX 1024u                 /* contents that programs here may hand in, */
+#define SUPPLY_SESSION_MAX  256u                  /* and one of them */
+#define SUPPLY_HANDED_MAX   16u                   /* files open for that */
 
 struct supplies;
 struct supply;
@@ -56,20 +59,22 @@ void supplies_progress(const struct supply *supply, uint64_t *had_bytes_p, uint6
 /* Stops, or unpins what was brought: to be called when `done` was called, too. */
 void supplies_end(struct supply *supply);
 
-/* The program `session` may hand in this content. False: it can't be one, or too many are
- * expected. */
-bool supplies_expect(struct supplies *supplies, uint64_t session, const Cpmp__Content *content);
+/* The program `session` may hand in this content. False with `why`: it can't be one, or too many
+ * are expected. */
+bool supplies_expect(struct supplies *supplies, uint64_t session, const Cpmp__Content *content,
+                     struct text *why);
 
 /* A piece of a content that is expected. *done_p: now it is whole, and here. False with `why`. */
 bool supplies_put(struct supplies *supplies, uint64_t session, const Cpmp__ContentPut *put,
                   bool *done_p, struct text *why);
 void supplies_session_gone(struct supplies *supplies, uint64_t session);
 
-/* PieceRequest and PieceReply from a contact. */
-void supplies_asked(struct supplies *supplies, uint32_t contact,
-                    const Cpmp__PieceRequest *request);
+/* A PieceReply from a contact. */
 void supplies_answered(struct supplies *supplies, uint32_t contact,
                        const Cpmp__PieceReply *reply);
+
+/* Calls book_hold for every contact in use. */
+void supplies_hold(const struct supplies *supplies);
 
 /* A contact can't be reached any more. */
 void supplies_lost(struct supplies *supplies, uint32_t contact);

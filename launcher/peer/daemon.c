@@ -377,8 +377,8 @@ daemon_begin(struct daemon *daemon, struct text *error)
         return -1;
     }
     if (daemon->membership.open)
-        daemon_say("WARNING: pool %s is open: whoever reaches this machine may join, and run "
-                   "programs on its peers", daemon->membership.pool);
+        daemon_say("WARNING: pool %s is open: whoever has seen a token may join, and run programs "
+                   "on its peers", daemon->membership.pool);
     if (!daemon_policy_load(daemon, error))
         return -1;
     incarnation_make(daemon);

@@ -168,15 +168,28 @@ lookup_ask(struct overlay *overlay, struct waiter *waiter)
     queued->chord.token = waiter->token;
 }
 
-/* The oldest of those that chord had no room for. */
+static bool
+sure_is_full(const struct overlay *overlay)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < WAITERS_MAX; i++)
+        count += overlay->waiters[i].token != 0 && overlay->waiters[i].looked_up != NULL &&
+                 overlay->waiters[i].mode == CHORD_DISJOINT && !overlay->waiters[i].deferred;
+    return count >= OVERLAY_SURE_MAX;
+}
+
+/* The oldest of those that there was no room for. */
 static void
 deferred_ask(struct overlay *overlay)
 {
     struct waiter *oldest = NULL;
+    bool full = sure_is_full(overlay);
 
     for (size_t i = 0; i < WAITERS_MAX; i++) {
         struct waiter *waiter = &overlay->waiters[i];
         if (waiter->token != 0 && waiter->deferred &&
+            !(full && waiter->mode == CHORD_DISJOINT) &&
             (oldest == NULL || waiter->token < oldest->token))
             oldest = waiter;
     }
@@ -601,18 +614,13 @@ overlay_watch(struct overlay *overlay, uint32_t contact, bool watch)
 }
 
 static bool
-lookups_full(const struct overlay *overlay, enum chord_mode mode)
+lookups_full(const struct overlay *overlay)
 {
-    size_t all = 0, sure = 0;
+    size_t count = 0;
 
-    for (size_t i = 0; i < WAITERS_MAX; i++) {
-        const struct waiter *waiter = &overlay->waiters[i];
-        if (waiter->token == 0 || waiter->looked_up == NULL)
-            continue;
-        all++;
-        sure += waiter->mode == CHORD_DISJOINT;
-    }
-    return all >= OVERLAY_LOOKUPS_MAX || (mode == CHORD_DISJOINT && sure >= OVERLAY_SURE_MAX);
+    for (size_t i = 0; i < WAITERS_MAX; i++)
+        count += overlay->waiters[i].token != 0 && overlay->waiters[i].looked_up != NULL;
+    return count >= OVERLAY_LOOKUPS_MAX;
 }
 
 void
@@ -620,17 +628,19 @@ overlay_lookup(struct overlay *overlay, const struct chord_id *key, enum chord_m
                overlay_lookup_fn *done, void *arg)
 {
     static const struct chord_result none = {.why = CHORD_TOO_MANY};
-    struct waiter *waiter = lookups_full(overlay, mode) ? NULL : waiter_new(overlay);
+    struct waiter *waiter = lookups_full(overlay) ? NULL : waiter_new(overlay);
 
     if (waiter == NULL) {
         done(arg, &none, 0);
         return;
     }
+    waiter->deferred = mode == CHORD_DISJOINT && sure_is_full(overlay);
     waiter->looked_up = done;
     waiter->arg = arg;
     waiter->key = *key;
     waiter->mode = mode;
-    lookup_ask(overlay, waiter);
+    if (!waiter->deferred)
+        lookup_ask(overlay, waiter);
     overlay_run(overlay);
 }
 

@@ -71,7 +71,8 @@ void overlay_link_down(struct overlay *overlay, uint32_t contact, bool refused);
 /* Has the detector watch a peer of a job. */
 void overlay_watch(struct overlay *overlay, uint32_t contact, bool watch);
 
-/* At most OVERLAY_LOOKUPS_MAX are under way, OVERLAY_SURE_MAX of them by disjoint ways. */
+/* At most OVERLAY_LOOKUPS_MAX are open; by disjoint ways, which cost many messages, go
+ * OVERLAY_SURE_MAX of them at a time. */
 void overlay_lookup(struct overlay *overlay, const struct chord_id *key, enum chord_mode mode,
                     overlay_lookup_fn *done, void *arg);
 

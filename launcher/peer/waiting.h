@@ -13,7 +13,7 @@
 #include "peer/sessions.h"
 
 #define WAITING_MAX         512u  /* so that they can't keep the daemon itself from the ring, */
-#define WAITING_SESSION_MAX 32u   /* nor one program all others */
+#define WAITING_SESSION_MAX 256u  /* nor one program all others */
 
 struct waiting;
 

@@ -111,9 +111,76 @@ host_kill() { # host
     return 0
 }
 
+# What jobs have on a host: its processes but the daemon and the nest, which is the daemon's child.
+# (Ranks are in network namespaces of their own: they bear the mark of job.sh.)
+host_work() { # host
+    for pid in $(host_pids "$1"); do
+        work_parent=$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$pid/stat" 2>/dev/null) || continue
+        test "$pid" = "$(peer_pid "$1")" || test "$work_parent" = "$(peer_pid "$1")" || echo "$pid"
+    done
+}
+
+# Nothing of a job is left on any host.
+pool_is_clear() {
+    test -z "$(job_pids)" || return 1
+    for host in $(seq "$hosts"); do
+        test -z "$(host_work "$host")" || return 1
+    done
+}
+
+# cpexec on a host, in the background: $job, and what it prints in the files out and err.
+job_on() { # host, arguments of cpexec...
+    job_sweep
+    rm -f out err
+    job_host=$1 && shift
+    { env "$job_mark" CPMP_STATE="$PWD/h$job_host/state" \
+        nsenter -t "$(host_pid "$job_host")" -n cpexec "$@" >out 2>err </dev/null 9>&- &
+        job=$!; }
+}
+
+# Waits for its end; nothing is left of it anywhere soon after.
+job_over() { # code
+    wait "$job"
+    job_code=$?
+    test "$job_code" = "$1" || { echo "cpexec ended with $job_code" && cat out err && return 1; }
+    await pool_is_clear || { ps -ef --forest && return 1; }
+}
+
+# In the foreground.
+job_on_over() { # code, host, arguments of cpexec...
+    job_expected=$1 && shift && job_on "$@" && job_over "$job_expected"
+}
+
+now_ms() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
 # As many peers as that are seen from a host.
 peers_seen() { # host, count
     test "$(on "$1" cpmp peers --json | jq '.peers | length')" = "$2"
+}
+
+# So many rows of a host's history are open: jobs that run there.
+history_open() { # host, count
+    on "$1" cpmp history --json >history &&
+        test "$(jq '[.history[] | select(.ended == null)] | length' history)" = "$2"
+}
+
+# ... and from each of the hosts.
+pool_sees() { # count, host...
+    see_count=$1 && shift
+    for see_host; do
+        await peers_seen "$see_host" "$see_count" ||
+            { on "$see_host" cpmp peers; cat "h$see_host/log"; return 1; }
+    done
+}
+
+# A policy on all hosts of 1 ... N.
+pool_policy() { # count, key=value...
+    policy_count=$1 && shift
+    for host in $(seq "$policy_count"); do
+        on "$host" cpmp policy set "$@" >/dev/null || return 1
+    done
 }
 
 pool_end() {

@@ -84,6 +84,13 @@ book_hold(struct book *book, uint32_t contact)
         book->entries[contact].held = true;
 }
 
+void
+book_died(struct book *book, uint32_t contact, uint64_t wall_us)
+{
+    if (contact < book->count)
+        book->entries[contact].dead_us = wall_us;
+}
+
 /* --- room --- */
 
 static void

@@ -33,6 +33,7 @@ struct book_entry {
     char addresses[BOOK_ADDRESSES_MAX][BOOK_ADDRESS_BYTES];
     uint32_t address_count;
     uint64_t last_us;  /* last heard of or used */
+    uint64_t dead_us;  /* wall clock, when it was found dead; 0: it isn't, as far as is known */
 };
 
 /* What is said of a peer. Borrowed. */
@@ -67,6 +68,9 @@ uint32_t book_find(const struct book *book, const struct chord_id *id);
 
 /* Valid until the next book_intern; NULL for what is no contact. */
 const struct book_entry *book_get(const struct book *book, uint32_t contact);
+
+/* It was found dead at that time of the wall clock; 0: it is alive. */
+void book_died(struct book *book, uint32_t contact, uint64_t wall_us);
 
 void book_hold(struct book *book, uint32_t contact);
 

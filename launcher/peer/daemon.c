@@ -248,6 +248,10 @@ on_contact(void *arg, uint32_t contact, enum detector_state state)
     struct daemon *daemon = arg;
     const struct book_entry *entry = book_get(&daemon->book, contact);
 
+    if (state == DETECTOR_DEAD || state == DETECTOR_LEFT)
+        book_died(&daemon->book, contact, daemon_wall_us());
+    else if (state == DETECTOR_ALIVE)
+        book_died(&daemon->book, contact, 0);
     if (entry != NULL && (size_t)state < sizeof(words) / sizeof(words[0]))
         daemon_note(daemon, "%s is %s", entry->name, words[state]);
 }

@@ -262,6 +262,7 @@ on_up(void *arg, const struct tls_peer *peer)
     daemon_note(daemon, "link to %s", peer->name);
     if (contact == CHORD_NO_CONTACT)
         return;
+    book_died(&daemon->book, contact, 0);
     greet(daemon, contact);
     overlay_link_up(daemon->overlay, contact,
                     (uint32_t)links_round_trip_us(daemon->links, peer->id));

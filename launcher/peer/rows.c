@@ -68,6 +68,20 @@ row_make(const struct daemon *daemon, const struct offer *offer)
     return row;
 }
 
+/* Its offer stays on the ring until it expires; who found it dead needn't wait for that. Clocks may
+ * differ: after an offer's lifetime, what is on the ring was signed by somebody alive. */
+static bool
+is_dead(const struct daemon *daemon, const struct offer *offer)
+{
+    const struct book_entry *entry;
+    struct chord_id id;
+
+    memcpy(id.bytes, offer->seller.id, CHORD_ID_BYTES);
+    entry = book_get(&daemon->book, book_find(&daemon->book, &id));
+    return entry != NULL && entry->dead_us != 0 && offer->issued_us <= entry->dead_us &&
+           daemon_wall_us() - entry->dead_us < OFFERS_LIFETIME_US;
+}
+
 Cpmp__PeerRow **
 rows_make(const struct daemon *daemon, const struct offer *offers, size_t count, size_t *count_p)
 {
@@ -75,7 +89,8 @@ rows_make(const struct daemon *daemon, const struct offer *offers, size_t count,
 
     *count_p = 0;
     for (size_t i = 0; i < count; i++)
-        if (!membership_is_revoked(&daemon->membership, offers[i].seller.id))
+        if (!membership_is_revoked(&daemon->membership, offers[i].seller.id) &&
+            !is_dead(daemon, &offers[i]))
             rows[(*count_p)++] = row_make(daemon, &offers[i]);
     return rows;
 }

@@ -6,7 +6,8 @@
 
 #include "peer/daemon.h"
 
-/* One for each offer but those of peers that are shut out; to be freed by rows_free. */
+/* One for each offer but those of peers that are shut out, or known to be dead; to be freed by
+ * rows_free. */
 Cpmp__PeerRow **rows_make(const struct daemon *daemon, const struct offer *offers, size_t count,
                           size_t *count_p);
 void rows_free(Cpmp__PeerRow **rows, size_t count);

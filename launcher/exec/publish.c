@@ -191,7 +191,7 @@ exec_publish_init(struct exec_publish *publish, uv_loop_t *loop, const struct ex
 void
 exec_publish_give_back(struct exec_publish *publish, uint32_t index)
 {
-    const struct exec_remote *remote = &publish->view->remotes->list[index];
+    const struct exec_remote *remote;
     Cpmp__Local message = CPMP__LOCAL__INIT;
     Cpmp__ReleaseRequest body = CPMP__RELEASE_REQUEST__INIT;
     Cpmp__Release release = CPMP__RELEASE__INIT;
@@ -202,6 +202,7 @@ exec_publish_give_back(struct exec_publish *publish, uint32_t index)
         on_again(&publish->again);
     if (!publish->connected)
         return;
+    remote = &publish->view->remotes->list[index];
     release.nonce = remote->nonce;
     release.job = publish->view->id;
     body.peer = (ProtobufCBinaryData){.len = sizeof(remote->id), .data = (uint8_t *)remote->id};

@@ -261,6 +261,18 @@ variable_travels(const char *variable, const struct exec_program *program)
     return false;
 }
 
+/* "sub/../tool": there is no sub elsewhere. */
+static void
+path_straighten(char **path_p)
+{
+    char *straight = strstr(*path_p, "..") != NULL ? realpath(*path_p, NULL) : NULL;
+
+    if (straight == NULL)
+        return;
+    free(*path_p);
+    *path_p = straight;
+}
+
 int
 exec_images_leave_home(struct exec_image *images, const struct exec_options *options,
                        struct text *error)
@@ -269,6 +281,8 @@ exec_images_leave_home(struct exec_image *images, const struct exec_options *opt
         struct exec_image *image = &images[i];
         size_t kept = 0;
 
+        path_straighten(&image->path);
+        path_straighten(&image->directory);
         if (strcmp(image->directory, images[0].directory) != 0) {
             text_print(error, "programs of a job on a pool share one working directory; these have "
                               "%s and %s", images[0].directory, image->directory);

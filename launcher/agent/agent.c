@@ -310,7 +310,8 @@ on_start(struct agent *agent, Cpmp__Control *message)
     int error = job_start(&agent->job, message->start);
 
     if (error) {
-        agent_lose(agent, cpmp_strerror(error));
+        agent_lose(agent, error == CPMP_ELIMIT ? "more ranks than this peer has agreed to run"
+                                               : cpmp_strerror(error));
         return;
     }
     message->body_case = CPMP__CONTROL__BODY__NOT_SET;
@@ -612,6 +613,7 @@ agent_init_pool(struct agent *agent, const struct agent_pool *pool)
 
     if (error == CPMP_OK) {
         agent->pooled = true;
+        job_foreign(&agent->job, hatch->ranks);
         keeper_init(&agent->keeper, &agent->loop, hatch, &keeper_hooks, agent);
         agent->job.port_first = (uint16_t)hatch->port_first;
         agent->job.port_last = (uint16_t)hatch->port_last;

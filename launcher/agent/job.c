@@ -98,6 +98,13 @@ job_listen_at(struct job *job, int connection_fd)
         job->reached_at[0] = '\0';
 }
 
+void
+job_foreign(struct job *job, uint32_t ranks_max)
+{
+    job->foreign = true;
+    job->local_max = ranks_max;
+}
+
 int
 job_setup(struct job *job, const Cpmp__Setup *setup)
 {
@@ -106,8 +113,8 @@ job_setup(struct job *job, const Cpmp__Setup *setup)
     if (setup->key.len != JOB_KEY_BYTES || setup->peers == 0 || setup->peer >= setup->peers)
         return CPMP_EPROTO;
     job->listen = strdup(*setup->listen != '\0' ? setup->listen : job->reached_at);
-    job->cgroup = strdup(setup->cgroup);
-    job->home = strdup(setup->home);
+    job->cgroup = strdup(job->foreign ? "" : setup->cgroup);
+    job->home = strdup(job->foreign ? "" : setup->home);
     if (job->listen == NULL || job->cgroup == NULL || job->home == NULL)
         return CPMP_ENOMEM;
     job->id = setup->job;
@@ -177,6 +184,8 @@ job_start(struct job *job, Cpmp__Start *start)
     error = places_set(job, start);
     if (error == CPMP_OK)
         error = local_ranks_set(job);
+    if (error == CPMP_OK && job->local_max > 0 && job->local > job->local_max)
+        error = CPMP_ELIMIT;
     if (error == CPMP_OK)
         job->start = start;
     return error;

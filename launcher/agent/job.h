@@ -29,6 +29,8 @@ struct job {
     char reached_at[ADDRESS_TEXT_MAX];  /* stands in for an empty Setup.listen; "": nothing */
     bool encrypt;              /* what goes to other agents */
     char *cgroup, *home;       /* directories of control groups (Setup); "": none */
+    bool foreign;              /* the launcher is on another machine: its word isn't enough */
+    uint32_t local_max;        /* ranks that this machine has agreed to; 0: any number */
     Cpmp__Start *start;        /* NULL before job_start; owned */
     uint32_t world, local;
     const Cpmp__RankPlace **places;  /* [world], by rank; into start */
@@ -52,11 +54,17 @@ void job_release(struct job *job);
  * can reach it there too. */
 void job_listen_at(struct job *job, int connection_fd);
 
+/* The launcher is a foreign one, to whom this machine gives `ranks_max` ranks (0: any number). Its
+ * Setup names no directory of this machine: what the agent enters, kills and removes there would be
+ * the launcher's choice. */
+void job_foreign(struct job *job, uint32_t ranks_max);
+
 /* Who this agent is. CPMP_OK, CPMP_EVERSION, CPMP_EPROTO, CPMP_ENOMEM. */
 int job_setup(struct job *job, const Cpmp__Setup *setup);
 
 /* What is to run: takes `start` over when all is well, and sets up world, local, places and
- * local_ranks. CPMP_OK, CPMP_EPROTO, CPMP_ENOMEM. */
+ * local_ranks. CPMP_OK, CPMP_EPROTO, CPMP_ENOMEM; CPMP_ELIMIT when more ranks are to run here than
+ * was agreed. */
 int job_start(struct job *job, Cpmp__Start *start);
 
 /* Makes segment and doorbell and fills in the map. CPMP_OK, CPMP_ELIMIT, CPMP_ESYS with errno. */

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "chord_world.h"
 
 #define SECOND 1000000u
@@ -491,6 +492,35 @@ two_halves_of_a_cut_ring_find_each_other(void **state)
 }
 
 /* What a daemon may forget, and what not. */
+/* The inverse of cpi_hash_mix. */
+static uint64_t
+unmixed(uint64_t mixed)
+{
+    mixed ^= mixed >> 31 ^ mixed >> 62;
+    mixed *= 0x319642b2d24d8ec3ull;
+    mixed ^= mixed >> 27 ^ mixed >> 54;
+    mixed *= 0x96de1b173f119089ull;
+    return mixed ^ mixed >> 30 ^ mixed >> 60;
+}
+
+/* Whoever is asked sees one token. By the others, lookups are answered. */
+static void
+a_token_does_not_give_away_the_next(void **state)
+{
+    uint64_t first, second, at;
+    struct story story;
+
+    (void)state;
+    story_in_ring(&story);
+    first = wait_for(&story, CHORD_STATE)->message.token;
+    hear(&story, 120, CHORD_STATE_REPLY, first, 100, (uint8_t[]){160, 200, 80, 0});
+    second = wait_for(&story, CHORD_STATE)->message.token;
+    assert_int_equal(first, cpi_hash_mix(at = unmixed(first)));
+    for (int i = 0; i < 100000; i++)
+        assert_int_not_equal(second, cpi_hash_mix(at += 0x9e3779b97f4a7c15ull));
+    chord_free(story.chord);
+}
+
 static void
 mark_contact(void *arg, uint32_t contact)
 {
@@ -611,6 +641,7 @@ main(void)
         cmocka_unit_test(a_pool_that_restarts_as_a_whole_finds_itself),
         cmocka_unit_test(two_rings_that_meet_become_one),
         cmocka_unit_test(two_halves_of_a_cut_ring_find_each_other),
+        cmocka_unit_test(a_token_does_not_give_away_the_next),
         cmocka_unit_test(contacts_that_are_held_are_told),
         cmocka_unit_test(whatever_others_say_breaks_nothing),
     };

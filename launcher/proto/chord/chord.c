@@ -25,6 +25,14 @@ chord_random_below(struct chord *chord, uint64_t limit)
     return limit ? chord_random(chord) % limit : 0;
 }
 
+/* What is mixed once is unmixed as easily, and then the next number is known: hence the secret, and
+ * a second time. */
+uint64_t
+chord_token(struct chord *chord)
+{
+    return cpi_hash_mix(chord_random(chord) ^ chord->secret);
+}
+
 struct chord_message *
 chord_send(struct chord *chord, uint32_t contact, enum chord_kind kind, uint64_t token)
 {
@@ -159,6 +167,7 @@ chord_new(const struct chord_params *params, const struct chord_id *self, uint32
         return NULL;
     chord->params = params;
     chord->random = cpi_hash_mix(seed + 0x9e3779b97f4a7c15ull);
+    chord->secret = cpi_hash_mix(cpi_hash_mix(seed ^ 0xd1342543de82ef95ull) + seed);
     chord->self = (struct chord_peer){*self, self_contact};
     chord->join_us = CHORD_NEVER;
     chord->alone_us = CHORD_NEVER;

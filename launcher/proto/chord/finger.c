@@ -118,7 +118,7 @@ probe_next(struct chord *chord)
         return;
     }
     work->phase = CHORD_PHASE_PROBE;
-    work->token = chord_random(chord);
+    work->token = chord_token(chord);
     work->sent_us = chord->now_us;
     work->deadline_us = chord->now_us +
                         chord_timeout_us(chord, work->candidates[work->at].contact);

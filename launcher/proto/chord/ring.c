@@ -199,7 +199,7 @@ chord_ring_resend(struct chord *chord)
     else if (query->ask == CHORD_ASK_JOIN_PLACE)
         kind = CHORD_LOOKUP;
     if (kind == CHORD_LOOKUP)
-        query->token = chord_random(chord);  /* a second copy would not be passed on */
+        query->token = chord_token(chord);  /* a second copy would not be passed on */
     message = chord_send(chord, query->peer.contact, kind, query->token);
     if (kind == CHORD_LOOKUP) {
         message->key = chord->self.id;
@@ -223,7 +223,7 @@ chord_ring_ask(struct chord *chord, enum chord_ask ask, const struct chord_peer 
     query->peer = *peer;
     query->busy = false;
     query->attempts = (uint8_t)(chord->params->attempts - 1);
-    query->token = chord_random(chord);
+    query->token = chord_token(chord);
     chord_ring_resend(chord);
 }
 

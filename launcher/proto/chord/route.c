@@ -182,7 +182,7 @@ route_answer(struct chord *chord, const struct chord_forward *way)
     if (way->flags & CHORD_FLAG_INTRODUCE) {
         /* Its PONG makes us know it; nothing is adopted before. */
         if (way->origin.contact != chord->self.contact)
-            chord_send(chord, way->origin.contact, CHORD_PING, chord_random(chord));
+            chord_send(chord, way->origin.contact, CHORD_PING, chord_token(chord));
     } else if (way->origin.contact != chord->self.contact) {
         answer_fill(chord, way, chord_send(chord, way->origin.contact, CHORD_LOOKUP_REPLY,
                                            way->token));
@@ -243,7 +243,7 @@ forward_send(struct chord *chord, struct chord_forward *way, uint32_t contact)
     struct chord_message *message;
 
     way->next = contact;
-    way->hop_token = chord_random(chord);
+    way->hop_token = chord_token(chord);
     way->deadline_us = chord->now_us + chord->params->hop_us;
     message = chord_send(chord, contact, CHORD_LOOKUP, way->token);
     message->flags |= way->flags;
@@ -407,7 +407,7 @@ chord_route_start(struct chord *chord, enum chord_purpose purpose, uint64_t user
         .purpose = purpose,
         .attempts = via == CHORD_NO_CONTACT ? (uint16_t)(chord->params->lookup_attempts - 1) : 0,
         .user_token = user_token,
-        .token = chord_random(chord),
+        .token = chord_token(chord),
         .key = *key,
     };
     lookup_go(chord, &chord->lookups[i], via);
@@ -420,7 +420,7 @@ chord_route_introduce(struct chord *chord, const struct chord_peer *peer)
     struct chord_forward way = {
         .key = peer->id,
         .origin = *peer,
-        .token = chord_random(chord),
+        .token = chord_token(chord),
         .flags = CHORD_FLAG_INTRODUCE,
     };
 

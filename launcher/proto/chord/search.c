@@ -168,7 +168,7 @@ path_ask(struct chord *chord, struct chord_search *search, struct search_path *p
     struct chord_message *message;
 
     path->asked = *peer;
-    path->token = chord_random(chord);
+    path->token = chord_token(chord);
     path->deadline_us = chord->now_us + chord_timeout_us(chord, peer->contact);
     path->steps++;
     message = chord_send(chord, peer->contact, CHORD_STEP, path->token);

@@ -116,7 +116,7 @@ struct chord {
     const struct chord_params *params;
     struct chord_actions *out;     /* during a step */
     uint64_t now_us;
-    uint64_t random;
+    uint64_t random, secret;
     enum chord_status status;
     struct chord_peer self;
 
@@ -159,6 +159,10 @@ struct chord {
 
 uint64_t chord_random(struct chord *chord);
 uint64_t chord_random_below(struct chord *chord, uint64_t limit);  /* 0 when limit is 0 */
+
+/* A number for a query, its answer's proof: who is asked sees it. It tells nothing of those that
+ * follow, so nobody answers a lookup that did not come by. */
+uint64_t chord_token(struct chord *chord);
 
 /* A message of `kind` in the actions, with `from` and the flags of this peer; the rest is zero. */
 struct chord_message *chord_send(struct chord *chord, uint32_t contact, enum chord_kind kind,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,12 @@
 #ifndef TIOCLINUX
 #define TIOCLINUX 0x541C
 #endif
+
+#define CAGE_PID 1u
+
+/* linux/ioprio.h, which isn't everywhere */
+#define IOPRIO_WHO_PROCESS 1u
+#define IOPRIO_WHO_USER    3u
 
 /* A word to a name that this libseccomp doesn't know is no harm: it is answered ENOSYS. */
 static const char *const known[] = {
@@ -90,7 +97,7 @@ static const char *const refused[] = {
 };
 
 /* Memory that no process has: nothing but a control group could count it. */
-static const char *const uncountable[] = {"memfd_create", "msgget", "shmget"};
+static const char *const uncountable[] = {"memfd_create", "msgget", "semget", "shmget"};
 
 static const uint32_t namespaces[] = {
     CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
@@ -130,6 +137,32 @@ others_refuse(scmp_filter_ctx filter, int number)
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 1, SCMP_A0(SCMP_CMP_NE, 0));
 }
 
+/* The cage is of the ranks' own user, so the kernel would let them slow it down: the owner's word
+ * to stop goes through it. A whole user can't be named, as the cage is of it. */
+static int
+cage_refuse(scmp_filter_ctx filter)
+{
+    static const int schedulers[] = {SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_setattr),
+                                     SCMP_SYS(sched_setparam), SCMP_SYS(sched_setscheduler)};
+    const uint32_t action = SCMP_ACT_ERRNO(EPERM);
+    int error = 0;
+
+    for (size_t i = 0; i < COUNT(schedulers); i++)
+        error |= seccomp_rule_add(filter, action, schedulers[i], 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, CAGE_PID));
+    error |= seccomp_rule_add(filter, action, SCMP_SYS(setpriority), 2,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, PRIO_PROCESS),
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, CAGE_PID));
+    error |= seccomp_rule_add(filter, action, SCMP_SYS(setpriority), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, PRIO_USER));
+    error |= seccomp_rule_add(filter, action, SCMP_SYS(ioprio_set), 2,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, IOPRIO_WHO_PROCESS),
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, CAGE_PID));
+    error |= seccomp_rule_add(filter, action, SCMP_SYS(ioprio_set), 1,
+                              SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, IOPRIO_WHO_USER));
+    return error;
+}
+
 /* The kernel takes 32 bits of these arguments, so no more are compared. */
 static int
 arguments_refuse(scmp_filter_ctx filter)
@@ -149,6 +182,7 @@ arguments_refuse(scmp_filter_ctx filter)
                               SCMP_A0(SCMP_CMP_NE, AF_UNIX));
     error |= others_refuse(filter, SCMP_SYS(prlimit64));
     error |= others_refuse(filter, SCMP_SYS(move_pages));
+    error |= cage_refuse(filter);
     /* Flags in memory that the filter can't see; libc falls back to clone. */
     error |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return error;

@@ -20,7 +20,8 @@ struct sandbox_filters {
 };
 
 /* `countable`: a control group counts the memory of the cage. Without one, memory that belongs to
- * no process is refused: memfds, System V segments and message queues. 0, or -1 with errno. */
+ * no process is refused: memfds, and of System V segments, message queues and semaphores (a set
+ * takes 2 MiB of the kernel's memory, and there may be 32000). 0, or -1 with errno. */
 int sandbox_filters_make(struct sandbox_filters *filters, bool countable);
 
 void sandbox_filters_release(struct sandbox_filters *filters);

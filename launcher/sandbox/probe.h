@@ -37,9 +37,9 @@ enum sandbox_weakness_kind { SANDBOX_NEEDED, SANDBOX_REFUSED, SANDBOX_COVERED };
     X(LANDLOCK_SCOPE, "landlock-scope", SANDBOX_COVERED,                                           \
       "Landlock knows no signals (version 6): the pid namespace does")                             \
     X(MEMORY, "memory", SANDBOX_COVERED,                                                           \
-      "no control group for memory: the agent looks ten times a second, memfds and segments of "   \
-      "System V are refused; what the kernel keeps for sockets and pipes is held by the numbers "  \
-      "of files and processes alone")                                                              \
+      "no control group for memory: the agent looks ten times a second, memfds, segments and "     \
+      "semaphores of System V are refused; what the kernel keeps for sockets and pipes is held "   \
+      "by the numbers of files and processes alone")                                               \
     X(PIDS, "pids", SANDBOX_COVERED, "no control group for processes: RLIMIT_NPROC holds them")    \
     X(FREEZER, "freezer", SANDBOX_COVERED,                                                         \
       "no control group to suspend with: SIGSTOP, again and again, does")

@@ -130,11 +130,15 @@ answer_take(struct sandbox *sandbox, struct sandbox_message *message, int *fds, 
     return -1;
 }
 
+/* Memory that is no process's is freed by killing any of them: then the cage goes, too. */
 static void
 cage_lost(struct sandbox *sandbox)
 {
+    const char *reason = sandbox_reason(sandbox);
+
     sandbox_close(sandbox);
-    sandbox_break(sandbox, "its sandbox has ended, or says what makes no sense");
+    sandbox_break(sandbox, *reason != '\0' ? reason
+                                           : "its sandbox has ended, or says what makes no sense");
     ranks_lose(sandbox);
 }
 

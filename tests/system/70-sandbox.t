@@ -154,7 +154,7 @@ test_expect_success "$user: SCHED_IDLE is no choice" '
 
 # Some are refused, some killed, by group or by watch: what counts is that nobody gets it.
 test_expect_success "$user: memory is bounded, whatever it is called" '
-    for how in eat share memfd; do
+    for how in eat share memfd semaphores; do
         code=0 && caged_start $user --sandbox=memory=128M -np 2 ./hostile $how 1000 &&
         { wait $job || code=$?; } && job_is_gone && await groups_are_gone || return 1
         ! grep broken out || return 1

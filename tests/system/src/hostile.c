@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -169,6 +170,18 @@ eat_files(long most_mib)
     hostile_say("a memfd", count > most_mib);
 }
 
+/* Memory of the kernel: 2 MiB a set. */
+static void
+eat_semaphores(long most_mib)
+{
+    long count = 0;
+
+    while (count * 2 <= most_mib && semget(IPC_PRIVATE, 32000, 0600) >= 0)
+        count++;
+    printf("ate %ld MiB\n", count * 2);
+    hostile_say("semaphores", count * 2 > most_mib);
+}
+
 /* --- the rest --- */
 
 static void
@@ -224,6 +237,8 @@ main(int argc, char **argv)
         eat(MAP_SHARED, number);
     else if (strcmp(what, "memfd") == 0)
         eat_files(number);
+    else if (strcmp(what, "semaphores") == 0)
+        eat_semaphores(number);
     else if (strcmp(what, "dump") == 0)
         dump();
     else if (strcmp(what, "hurry") == 0)

@@ -21,9 +21,8 @@ sandbox_place_is_below(const char *path, const char *root)
     return strncmp(path, root, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '/');
 }
 
-/* "//", "/./" and "/../" could name what they don't seem to. */
-static bool
-is_plain(const char *path)
+bool
+sandbox_place_is_plain(const char *path)
 {
     if (path[0] != '/')
         return false;
@@ -40,7 +39,7 @@ is_plain(const char *path)
 static bool
 is_free(const char *path)
 {
-    if (!is_plain(path))
+    if (!sandbox_place_is_plain(path))
         return false;
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
         if (sandbox_place_is_below(path, taken[i]))
@@ -58,7 +57,7 @@ sandbox_place(const char *path)
     if (is_free(path))
         text_add_string(&text, path);
     else
-        text_print(&text, SANDBOX_HOME "/bin/%s", is_plain(path) ? name : "program");
+        text_print(&text, SANDBOX_HOME "/bin/%s", sandbox_place_is_plain(path) ? name : "program");
     return text.bytes;
 }
 

@@ -10,4 +10,8 @@
 /* Whether `path` is `root` or something below it, by their names. */
 bool sandbox_place_is_below(const char *path, const char *root);
 
+/* Whether `path` is absolute and without empty parts, "." and "..". No other goes to bwrap: by ".."
+ * it would get out of its new root, and make files of this machine. */
+bool sandbox_place_is_plain(const char *path);
+
 #endif

@@ -17,6 +17,7 @@
 
 #include "sandbox/landlock.h"
 #include "sandbox/launch.h"
+#include "sandbox/place.h"
 #include "sandbox/probe.h"
 
 #define STOP_AGAIN_MS 250u  /* a timer of a stopped process may send it SIGCONT */
@@ -201,6 +202,18 @@ limits_of(const struct sandbox_limits *asked)
     return limits;
 }
 
+static bool
+binds_are_plain(const struct sandbox_config *config, struct text *why)
+{
+    for (size_t i = 0; i < config->binds_count; i++)
+        if (!sandbox_place_is_plain(config->binds[i].inside)) {
+            text_print(why, "a file is to lie at %s: \".\" and \"..\" are no places",
+                       config->binds[i].inside);
+            return false;
+        }
+    return true;
+}
+
 int
 sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_config *config,
               const struct sandbox_hooks *hooks, void *arg, struct text *why)
@@ -214,7 +227,7 @@ sandbox_start(struct sandbox *sandbox, uv_loop_t *loop, const struct sandbox_con
     sandbox->arg = arg;
     own.limits = sandbox->limits = limits_of(&config->limits);
     sandbox_groups_make(&sandbox->groups, &sandbox->limits, config->name);
-    if (sandbox_probe_refuses(&own, &sandbox->groups, why))
+    if (!binds_are_plain(&own, why) || sandbox_probe_refuses(&own, &sandbox->groups, why))
         goto fail;
     sandbox->scratch = sandbox_scratch(config->directory);
     struct sandbox_rules rules = rules_of(&sandbox->limits);

@@ -50,7 +50,7 @@
 /* A file (or directory) of this machine, read-only inside. */
 struct sandbox_bind {
     const char *host;    /* absolute */
-    const char *inside;  /* absolute; see sandbox_place */
+    const char *inside;  /* absolute, without "." and ".."; see sandbox_place */
     bool executable;
 };
 

@@ -277,6 +277,30 @@ setup(void **state)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+/* bwrap would make the file in this machine's directory, not in the cage's. */
+static void
+no_path_leads_out(void **state)
+{
+    static const char *const paths[] = {"/../oldroot/srv/x", "/files/../../oldroot/x", "files",
+                                        "/files/./x", "//x", "/", "/..", ""};
+    uv_loop_t loop;
+    (void)state;
+
+    uv_loop_init(&loop);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        struct sandbox_bind bind = {.host = "/dev/null", .inside = paths[i]};
+        struct sandbox_config config = {.name = "unit-test", .directory = "/srv/work",
+                                        .binds = &bind, .binds_count = 1,
+                                        .accepted = "landlock,processes"};
+        struct sandbox sandbox;
+        struct text why = {0};
+        assert_int_equal(CPMP_ESYS, sandbox_start(&sandbox, &loop, &config, &hooks, NULL, &why));
+        assert_non_null(strstr(text_string(&why), "no places"));
+        text_release(&why);
+    }
+    uv_loop_close(&loop);
+}
+
 int
 main(void)
 {
@@ -285,6 +309,7 @@ main(void)
         cmocka_unit_test(all_can_be_suspended_and_resumed_and_killed_meanwhile),
         cmocka_unit_test(memory_is_watched_where_no_group_counts_it),
         cmocka_unit_test(a_cage_that_ends_takes_its_ranks_along),
+        cmocka_unit_test(no_path_leads_out),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -93,31 +93,40 @@ book_died(struct book *book, uint32_t contact, uint64_t wall_us)
 
 /* --- room --- */
 
+/* A message's peers are read one after the other, and its sender may be held by nobody yet: their
+ * numbers must not be given to others meanwhile. */
+static bool
+stays(const struct book_entry *entry, uint64_t now_us)
+{
+    return entry->held || entry->last_us == now_us ||
+           (entry->own_word && entry->last_us + BOOK_RECENT_US > now_us);
+}
+
 static void
-sweep(struct book *book)
+sweep(struct book *book, uint64_t now_us)
 {
     for (uint32_t i = 0; i < book->count; i++)
         book->entries[i].held = false;
     book_hold(book, BOOK_SELF);
     book->mark(book->arg);
     for (uint32_t i = 0; i < book->count; i++) {
-        if (book->entries[i].used && !book->entries[i].held) {
+        if (book->entries[i].used && !stays(&book->entries[i], now_us)) {
             book->entries[i].used = false;
             book->used--;
         }
     }
+    book->free_from = 0;
     slots_rebuild(book, book->slot_count);
 }
 
 static uint32_t
-entry_free(struct book *book)
+entry_free(struct book *book, uint64_t now_us)
 {
     if (book->used >= BOOK_ENTRIES_MAX)
-        sweep(book);
-    if (book->used < book->count)
-        for (uint32_t i = 0; i < book->count; i++)
-            if (!book->entries[i].used)
-                return i;
+        sweep(book, now_us);
+    for (; book->free_from < book->count; book->free_from++)
+        if (!book->entries[book->free_from].used)
+            return book->free_from;
     if (book->count == BOOK_ENTRIES_MAX)
         return CHORD_NO_CONTACT;
     if (book->count == book->capacity) {
@@ -128,9 +137,9 @@ entry_free(struct book *book)
 }
 
 static uint32_t
-entry_new(struct book *book, const struct chord_id *id)
+entry_new(struct book *book, const struct chord_id *id, uint64_t now_us)
 {
-    uint32_t contact = entry_free(book);
+    uint32_t contact = entry_free(book, now_us);
 
     if (contact == CHORD_NO_CONTACT)
         return contact;
@@ -169,7 +178,7 @@ book_intern(struct book *book, const struct book_peer *peer, uint64_t now_us)
     uint32_t contact = book_find(book, &peer->id);
 
     if (contact == CHORD_NO_CONTACT)
-        contact = entry_new(book, &peer->id);
+        contact = entry_new(book, &peer->id, now_us);
     if (contact == CHORD_NO_CONTACT)
         return contact;
     book->entries[contact].last_us = now_us;

@@ -22,6 +22,7 @@
 #define BOOK_ADDRESSES_MAX  8u
 #define BOOK_ADDRESS_BYTES  72u   /* "[IPv6%scope]:port", 0 included */
 #define BOOK_NAME_BYTES     64u
+#define BOOK_RECENT_US      10000000u
 #define BOOK_SELF           0u    /* the contact of this peer */
 
 struct book_entry {
@@ -49,6 +50,7 @@ struct book {
     struct book_entry *entries;
     uint32_t count, capacity;     /* entries[0 … count - 1]; those swept are not used */
     uint32_t used;
+    uint32_t free_from;           /* entries before it are used */
     uint32_t *slots;              /* hash of ids: an entry's number + 1; 0: free */
     uint32_t slot_count;
     void (*mark)(void *arg);      /* marks what is held by book_hold */
@@ -60,7 +62,8 @@ void book_init(struct book *book, void (*mark)(void *arg), void *arg);
 void book_release(struct book *book);
 
 /* The contact of this peer, made or brought up to date; CHORD_NO_CONTACT when the book is full of
- * held ones. The first one becomes BOOK_SELF. */
+ * those that stay: who is held, who was named at this very `now_us` (all peers of one message are),
+ * and who spoke for itself within BOOK_RECENT_US. The first one becomes BOOK_SELF. */
 uint32_t book_intern(struct book *book, const struct book_peer *peer, uint64_t now_us);
 
 /* CHORD_NO_CONTACT when unknown. */

@@ -129,6 +129,43 @@ a_full_book_forgets_what_nobody_holds(void **state)
     book_release(&book);
 }
 
+/* Else two of them could have one number, or the sender that of somebody it names. */
+static void
+peers_of_one_message_and_its_sender_stay(void **state)
+{
+    struct book_peer sender = peer_numbered(0x7fffffffu, "sender", NULL, 0), peer;
+    char *address[] = {(char *)"127.0.0.1:1"};
+    uint32_t contacts[64], from, number = 0;
+    uint64_t now_us = 100 * (uint64_t)BOOK_RECENT_US;
+    struct book book;
+    (void)state;
+
+    book_init(&book, mark_two, &book);
+    for (; number < BOOK_ENTRIES_MAX - 8; number++) {
+        peer = peer_numbered(number + 1, NULL, NULL, 0);
+        book_intern(&book, &peer, 1);
+    }
+    sender.addresses = address;
+    sender.address_count = 1;
+    sender.own_word = true;
+    from = book_intern(&book, &sender, now_us - 1);
+    for (uint32_t i = 0; i < 64; i++) {
+        peer = peer_numbered(++number, NULL, NULL, 0);
+        contacts[i] = book_intern(&book, &peer, now_us);
+        assert_int_equal(from, book_find(&book, &sender.id));
+        for (uint32_t k = 0; k < i; k++)
+            assert_int_not_equal(contacts[k], contacts[i]);
+    }
+    assert_true(book.used < BOOK_ENTRIES_MAX);
+    now_us += BOOK_RECENT_US;
+    while (book_find(&book, &sender.id) != CHORD_NO_CONTACT) {
+        peer = peer_numbered(++number, NULL, NULL, 0);
+        assert_int_not_equal(CHORD_NO_CONTACT, book_intern(&book, &peer, now_us++));
+        assert_true(number < 4 * BOOK_ENTRIES_MAX);
+    }
+    book_release(&book);
+}
+
 int
 main(void)
 {
@@ -137,6 +174,7 @@ main(void)
         cmocka_unit_test(peers_are_found_by_name_and_by_the_beginning_of_their_id),
         cmocka_unit_test(addresses_beyond_the_limits_are_left_out),
         cmocka_unit_test(a_full_book_forgets_what_nobody_holds),
+        cmocka_unit_test(peers_of_one_message_and_its_sender_stay),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -416,6 +416,37 @@ what_can_not_be_is_refused(void **state)
     world_end();
 }
 
+/* The owner keeps no contact for those that only ping. */
+static void
+the_number_of_one_that_only_pinged_may_be_given_to_another(void **state)
+{
+    struct detector_message ping = {.kind = DETECTOR_PING, .incarnation = 5};
+    struct detector_event event = {.type = DETECTOR_EVENT_MESSAGE, .now_us = 2 * SECOND,
+                                   .contact = 33, .message = &ping,
+                                   .purpose = DETECTOR_FOR_RING};
+    struct detector_settings settings = detector_settings_default();
+    struct chord_id self = id_of(1);
+    struct detector *detector = detector_new(&settings, &self, 1, 1, SECOND);
+    struct detector_actions actions;
+
+    (void)state;
+    for (uint32_t id = 7; id <= 9; id++) {
+        event.id = id_of(id);
+        assert_int_equal(detector_step(detector, &event, &actions), CPMP_OK);
+        detector_check(detector);
+    }
+    event.id = id_of(10);
+    event.type = DETECTOR_EVENT_WATCH;
+    assert_int_equal(detector_step(detector, &event, &actions), CPMP_OK);
+    event.type = DETECTOR_EVENT_MESSAGE;
+    assert_int_equal(detector_step(detector, &event, &actions), CPMP_OK);
+    event.id = id_of(9);  /* 10 is watched under this number */
+    assert_int_equal(detector_step(detector, &event, &actions), CPMP_EINVAL);
+    event.type = DETECTOR_EVENT_WATCH;
+    assert_int_equal(detector_step(detector, &event, &actions), CPMP_EINVAL);
+    detector_free(detector);
+}
+
 static void
 a_contact_is_watched_while_anyone_needs_it(void **state)
 {
@@ -677,6 +708,7 @@ main(void)
         cmocka_unit_test(a_probe_may_go_to_one_that_has_no_contact),
         cmocka_unit_test(long_round_trips_widen_the_deadlines),
         cmocka_unit_test(two_hundred_contacts_fit_into_bounded_steps),
+        cmocka_unit_test(the_number_of_one_that_only_pinged_may_be_given_to_another),
         cmocka_unit_test(strangers_that_ping_take_bounded_memory_and_hear_of_a_leave),
         cmocka_unit_test(storms_pass_and_repeat),
         cmocka_unit_test(lost_messages_alone_kill_nobody),

@@ -79,6 +79,19 @@ detector_contact_remove(struct detector *detector, struct detector_contact *cont
     detector->contact_count--;
 }
 
+bool
+detector_contact_renamed(struct detector *detector, struct detector_contact **contact_p,
+                         const struct chord_id *id)
+{
+    if (*contact_p == NULL || chord_id_equal(&(*contact_p)->id, id))
+        return false;
+    if ((*contact_p)->purpose)
+        return true;
+    detector_contact_remove(detector, *contact_p);
+    *contact_p = NULL;
+    return false;
+}
+
 /* Strangers may ping us in any number; only the latest are remembered. */
 static void
 askers_trim(struct detector *detector)

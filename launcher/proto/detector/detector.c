@@ -101,7 +101,7 @@ watch(struct detector *detector, const struct detector_event *event,
     if (event->contact == DETECTOR_NO_CONTACT || event->purpose == 0 ||
         event->incarnation > DETECTOR_INCARNATION_MAX ||
         chord_id_equal(&event->id, &detector->self) ||
-        (contact != NULL && !chord_id_equal(&contact->id, &event->id)))
+        detector_contact_renamed(detector, &contact, &event->id))
         return CPMP_EINVAL;
     if (contact == NULL)
         contact = detector_contact_add(detector, event->contact, &event->id);

@@ -263,7 +263,7 @@ detector_hear(struct detector *detector, const struct detector_event *event,
     if (event->contact == DETECTOR_NO_CONTACT || chord_id_equal(&event->id, &detector->self) ||
         !detector_message_valid(message))
         return CPMP_EINVAL;
-    if (contact != NULL && !chord_id_equal(&contact->id, &event->id))
+    if (detector_contact_renamed(detector, &contact, &event->id))
         return CPMP_EINVAL;
     if (contact != NULL && contact->purpose)
         fence = !sender_heard(detector, contact, message, actions);

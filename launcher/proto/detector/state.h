@@ -100,6 +100,12 @@ struct detector_contact *detector_contact_add(struct detector *detector, uint32_
                                               const struct chord_id *id);
 void detector_contact_remove(struct detector *detector, struct detector_contact *contact);
 
+/* Whether *contact_p is watched under another id than `id`: a mistake of the owner. One that only
+ * pinged us is forgotten (*contact_p: NULL): the owner holds no contact for it, and has given the
+ * number to another peer. */
+bool detector_contact_renamed(struct detector *detector, struct detector_contact **contact_p,
+                              const struct chord_id *id);
+
 /* The contact that pinged us, remembered; NULL: no memory for it. */
 struct detector_contact *detector_asker(struct detector *detector, uint32_t handle,
                                         const struct chord_id *id);

@@ -15,8 +15,8 @@
  * shut out, and peers to begin with. The joiner believes a certificate that the authority of that
  * fingerprint signed for his own key, and nothing less.
  *
- * Strangers get this far and no further: at most ADMIT_JOINERS_MAX at once, for ADMIT_TIME_MS each,
- * one request each, ADMIT_REQUESTS_PER_S in all.
+ * Strangers get this far and no further: at most ADMIT_JOINERS_MAX at once (the oldest makes room),
+ * for ADMIT_TIME_MS each, one request each, ADMIT_REQUESTS_PER_S in all.
  */
 
 #include <stddef.h>

@@ -141,6 +141,33 @@ admit_server_new(uv_loop_t *loop, const struct admit_rules *rules)
     return server;
 }
 
+static void
+joiner_turn_away(struct joiner *joiner)
+{
+    joiner->answered = 1;
+    joiner->server->counters[ADMIT_REFUSAL_BUSY]++;
+    link_abort(joiner->link, "too many ask at once; try again");
+}
+
+/* Who has a token asks at once; who has none and stays makes room. */
+static void
+joiners_limit(struct admit_server *server)
+{
+    struct joiner *oldest = NULL;
+    unsigned waiting = 0;
+
+    CPI_LIST_FOR(at, &server->joiners) {
+        struct joiner *joiner = CPI_CONTAINER(at, struct joiner, in_server);
+        if (joiner->answered || joiner->link_closed)
+            continue;
+        if (oldest == NULL)
+            oldest = joiner;
+        waiting++;
+    }
+    if (waiting > ADMIT_JOINERS_MAX)
+        joiner_turn_away(oldest);
+}
+
 void
 admit_server_take(struct admit_server *server, struct link *link)
 {
@@ -153,13 +180,12 @@ admit_server_take(struct admit_server *server, struct link *link)
     cpi_list_append(&server->joiners, &joiner->in_server);
     server->joiner_count++;
     link_hand_over(link, &joiner_hooks, joiner);
-    if (server->joiner_count > ADMIT_JOINERS_MAX || server->closing) {
-        joiner->answered = 1;
-        server->counters[ADMIT_REFUSAL_BUSY]++;
-        link_abort(link, "too many ask at once; try again");
-    } else {
-        uv_timer_start(&joiner->timer, on_late, ADMIT_TIME_MS, 0);
+    if (server->closing) {
+        joiner_turn_away(joiner);
+        return;
     }
+    uv_timer_start(&joiner->timer, on_late, ADMIT_TIME_MS, 0);
+    joiners_limit(server);
 }
 
 const uint64_t *

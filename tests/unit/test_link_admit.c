@@ -394,6 +394,42 @@ strangers_are_few_and_ask_once(void **state)
     tls_context_free(context);
 }
 
+static int
+all_are_up(void *arg)
+{
+    const struct stranger *strangers = arg;
+    unsigned up = 0;
+
+    for (unsigned i = 0; i < ADMIT_JOINERS_MAX; i++)
+        up += link_is_up(strangers[i].link);
+    return up == ADMIT_JOINERS_MAX;
+}
+
+static void
+strangers_that_stay_keep_nobody_out(void **state)
+{
+    struct tls_context *context = tls_context_new_joiner(pool.fingerprint);
+    struct stranger strangers[ADMIT_JOINERS_MAX] = {0};
+    struct joiner joiner = {.key = identity_key_new()};
+    struct address to = founder.token.addresses[0];
+
+    (void)state;
+    for (unsigned i = 0; i < ADMIT_JOINERS_MAX; i++)
+        strangers[i].link = link_connect(&loop, context, LINK_FOR_ADMISSION, &to, 1, NULL,
+                                         &link_limits_default, &stranger_hooks, &strangers[i]);
+    link_pool_run(&loop, all_are_up, strangers);
+    joiner_run(&joiner, &founder.token);
+    assert_int_equal(joiner.error, CPMP_OK);
+    assert_int_equal(admit_server_counters(founder.server)[ADMIT_REFUSAL_BUSY], 1);
+    for (unsigned i = 0; i < ADMIT_JOINERS_MAX; i++) {
+        if (!strangers[i].closed)
+            link_abort(strangers[i].link, "enough");
+        link_pool_run(&loop, is_closed, &strangers[i]);
+    }
+    joiner_release(&joiner);
+    tls_context_free(context);
+}
+
 /* --- the messages --- */
 
 static void
@@ -495,6 +531,7 @@ main(void)
         ADMIT_TEST(a_joiner_trusts_the_pool_of_its_token_only),
         ADMIT_TEST(who_gives_up_is_told_so),
         ADMIT_TEST(strangers_are_few_and_ask_once),
+        ADMIT_TEST(strangers_that_stay_keep_nobody_out),
         ADMIT_TEST(a_request_counts_in_its_session_only),
         ADMIT_TEST(a_joiner_believes_no_other_authority_and_no_other_key),
     };

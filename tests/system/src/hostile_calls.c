@@ -87,9 +87,11 @@ void
 hostile_calls(void)
 {
     unsigned char zeros[256] = {0};
+    unsigned long aio = 0;
 
     hostile_say("ptrace", traces());
     hostile_say("bpf", CALL(SYS_bpf, 0, zeros, sizeof(zeros)));
+    hostile_say("io_setup", CALL(SYS_io_setup, 1, &aio));
     hostile_say("io_uring_setup", CALL(SYS_io_uring_setup, 4, zeros));
     hostile_say("add_key", CALL(SYS_add_key, "user", "x", "y", 1, -3));
     hostile_say("request_key", CALL(SYS_request_key, "user", "x", NULL, -3));

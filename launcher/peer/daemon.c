@@ -249,7 +249,7 @@ on_contact(void *arg, uint32_t contact, enum detector_state state)
     const struct book_entry *entry = book_get(&daemon->book, contact);
 
     if (state == DETECTOR_DEAD || state == DETECTOR_LEFT)
-        book_died(&daemon->book, contact, daemon_wall_us());
+        book_died(&daemon->book, contact, clock_wall_us());
     else if (state == DETECTOR_ALIVE)
         book_died(&daemon->book, contact, 0);
     if (entry != NULL && (size_t)state < sizeof(words) / sizeof(words[0]))
@@ -341,16 +341,18 @@ overlay_begin(struct daemon *daemon)
 static void
 on_vitals(uv_timer_t *timer)
 {
-    daemon_work_look(timer->data);
+    struct daemon *daemon = timer->data;
+
+    daemon_work_look(daemon);
+    if (daemon->peers_changed)
+        daemon_net_save_peers(daemon);
+    daemon->peers_changed = false;
 }
 
 static void
 on_care(uv_timer_t *timer)
 {
-    struct daemon *daemon = timer->data;
-
-    daemon_net_save_peers(daemon);
-    daemon_net_care(daemon);
+    daemon_net_care(timer->data);
 }
 
 static void

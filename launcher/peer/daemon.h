@@ -54,7 +54,7 @@
 #define DAEMON_SETTLE_MS    15000u   /* agents of a daemon before this one are back by then */
 #define DAEMON_REACHED_MAX  256u
 #define DAEMON_FILES_MAX    16384u   /* descriptors, where the system allows */
-#define DAEMON_CARE_MS      30000u   /* the peers file; one remembered peer is asked for its ring */
+#define DAEMON_CARE_MS      10000u   /* one remembered peer is asked for its ring */
 #define DAEMON_EARLY_MS     3000u    /* the first time */
 #define DAEMON_LEAVE_MS     3000u    /* agents told to leave have this long */
 #define DAEMON_GREETING     1u       /* version of the messages between daemons */
@@ -120,6 +120,7 @@ struct daemon {
     bool told_unreachable;
     uint32_t reach_open;           /* peers whose addresses are being tried */
     struct daemon_reached reached[DAEMON_REACHED_MAX];
+    bool peers_changed;                      /* since the file of peers was written */
 };
 
 /* Runs until a signal ends it. The exit code. */

@@ -263,6 +263,7 @@ on_up(void *arg, const struct tls_peer *peer)
     if (contact == CHORD_NO_CONTACT)
         return;
     book_died(&daemon->book, contact, 0);
+    daemon->peers_changed = true;
     greet(daemon, contact);
     overlay_link_up(daemon->overlay, contact,
                     (uint32_t)links_round_trip_us(daemon->links, peer->id));

@@ -214,10 +214,14 @@ accepted_list(const struct policy *policy)
     return list.bytes != NULL ? list.bytes : memory_copy_text("");
 }
 
+/* A ceiling has to be held by the sandbox, then: ranks may share cores. */
 static bool
 ceiling_on_cores(const struct daemon *daemon)
 {
-    return daemon->policy.cpu_percent < 100;
+    const struct policy *policy = &daemon->policy;
+
+    return policy->cpu_percent < 100 ||
+           (policy->cores != 0 && policy->cores < daemon->reading.cores);
 }
 
 /* Whether the sandbox lets foreign ranks in at all. */

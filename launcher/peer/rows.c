@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "system/clock.h"
 #include "text/memory.h"
 
 static void
@@ -79,7 +80,7 @@ is_dead(const struct daemon *daemon, const struct offer *offer)
     memcpy(id.bytes, offer->seller.id, CHORD_ID_BYTES);
     entry = book_get(&daemon->book, book_find(&daemon->book, &id));
     return entry != NULL && entry->dead_us != 0 && offer->issued_us <= entry->dead_us &&
-           daemon_wall_us() - entry->dead_us < OFFERS_LIFETIME_US;
+           clock_wall_us() - entry->dead_us < OFFERS_LIFETIME_US;
 }
 
 Cpmp__PeerRow **

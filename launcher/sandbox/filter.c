@@ -23,8 +23,8 @@
 #define IOPRIO_WHO_PROCESS 1u
 #define IOPRIO_WHO_USER    3u
 
-/* Not here: io_setup. There are 65536 of what it takes on a machine, for all its users, and one call
- * can have them.
+/* Not here: io_setup. There are 65536 of what it takes on a machine, for all its users, and one
+ * call can have them.
  *
  * A word to a name that this libseccomp doesn't know is no harm: it is answered ENOSYS. */
 static const char *const known[] = {

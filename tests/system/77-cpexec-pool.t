@@ -119,7 +119,7 @@ test_expect_success '--host localhost alone is this machine, and no pool' '
     on_pool 0 --host localhost -np 2 --display-map true && ! grep pc1 out
 '
 
-test_expect_success 'what travels: programs, scripts, links, files of arguments, private libraries' '
+test_expect_success 'what travels: programs, scripts, links, arguments, private libraries' '
     echo content >in.txt && ln -sf in.txt link.txt && mkdir -p sub &&
     printf "#!/bin/sh\ncat \"\$1\" && pwd\n" >show.sh && chmod +x show.sh && ln -sf show.sh show &&
     on_pool 0 --host pc2 ./show link.txt && printf "content\n%s\n" "$PWD" >expected &&
@@ -127,13 +127,15 @@ test_expect_success 'what travels: programs, scripts, links, files of arguments,
     on_pool 0 --host pc2 sub/../show.sh "$PWD/in.txt" && test_cmp expected out &&
     on_pool 0 --host pc2 --preload-files in.txt,show.sh sh -c "cat in.txt; ls" &&
     printf "content\nin.txt\nshow.sh\n" >expected && test_cmp expected out &&
-    echo "int f(void) { return 0; }" >f.c && echo "int f(void); int main(void) { return f(); }" >m.c &&
+    echo "int f(void) { return 0; }" >f.c &&
+    echo "int f(void); int main(void) { return f(); }" >m.c &&
     $CC -shared -fPIC -o libf77.so f.c && $CC -o uses m.c -L. -lf77 -Wl,-rpath,"$PWD" &&
     on_pool 0 --host pc2 ./uses
 '
 
 test_expect_success 'what does not travel is said' '
-    on_pool 0 --host pc2 echo sub && grep "the directory sub isn.t sent along; name its files by --preload-files" err &&
+    on_pool 0 --host pc2 echo sub &&
+    grep "the directory sub isn.t sent along; name its files by --preload-files" err &&
     truncate -s 65M large && on_pool 0 --host pc2 sh -c "test ! -e large" large &&
     grep "large isn.t sent along: it has 65 MiB, .* up to 64 MiB; send it by --preload-files" err &&
     on_pool 1 --host pc2 --preload-files sub true &&
@@ -186,7 +188,8 @@ test_expect_success 'the owner of a peer refuses; others take its ranks' '
 
 test_expect_success 'jobs are seen in the whole pool while they run' '
     mkfifo go && exec 8<>go &&
-    job_start --oversubscribe -np 2 -N 1 --stdin all sh -c "echo begun; read -r line" <&8 && await has_lines 2 begun out && await sees_jobs pc2 1 &&
+    job_start --oversubscribe -np 2 -N 1 --stdin all sh -c "echo begun; read -r line" <&8 &&
+    await has_lines 2 begun out && await sees_jobs pc2 1 &&
     id=$(with pc2 jobs | sed -n "2s/ .*//p") && with pc2 job "$id" >shown &&
     grep "^state *running" shown && grep "^from *pc1" shown && grep "^pc1 *running" shown &&
     grep "^pc2 *running" shown &&
@@ -195,7 +198,8 @@ test_expect_success 'jobs are seen in the whole pool while they run' '
 
 test_expect_success 'the daemon of the launcher is killed: the job goes on, and is seen again' '
     exec 8<>go &&
-    job_start --oversubscribe -np 2 -N 1 --stdin all sh -c "echo begun; read -r line" <&8 && await has_lines 2 begun out && daemon_kill pc1 && daemon_again pc1 &&
+    job_start --oversubscribe -np 2 -N 1 --stdin all sh -c "echo begun; read -r line" <&8 &&
+    await has_lines 2 begun out && daemon_kill pc1 && daemon_again pc1 &&
     await sees_jobs pc1 1 && await sees_jobs pc2 1 &&
     echo >&8 && exec 8>&- && job_ends 0 && await both_are_seen
 '
@@ -215,7 +219,8 @@ test_expect_success 'a signal at any step leaves nothing anywhere' '
 
 test_expect_success 'who vanishes while a peer is asked leaves nothing, either' '
     daemon_signal pc2 STOP &&
-    test_expect_code 137 timeout -s KILL 0.3 cpexec --oversubscribe --host pc2 sleep 60 </dev/null &&
+    test_expect_code 137 timeout -s KILL 0.3 cpexec --oversubscribe --host pc2 \
+        sleep 60 </dev/null &&
     daemon_signal pc2 CONT && await agents_are_gone && on_pool 0 --host pc2 true
 '
 

@@ -100,6 +100,7 @@ judge(struct daemon *daemon)
     tell_agents(daemon);
     if (before.takes_new != daemon->verdict.takes_new ||
         before.only_busy != daemon->verdict.only_busy ||
+        before.only_busy != daemon->verdict.only_busy ||
         before.ranks_free != daemon->verdict.ranks_free ||
         before.ranks_max != daemon->verdict.ranks_max)
         offers_changed(&daemon->offers, false);

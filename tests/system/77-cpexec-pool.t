@@ -68,6 +68,12 @@ both_are_seen() {
     done
 }
 
+both_share() {
+    for name in pc1 pc2; do
+        with "$name" peers >rows && ! grep "doesn.t share" rows || return 1
+    done
+}
+
 if ! cpexec --pool none --sandbox -np 1 true >out 2>err; then
     skip_all="no sandbox here: $(tr '\n' ' ' <err | cut -c 1-300)"
     test_done
@@ -79,7 +85,7 @@ test_expect_success 'a pool of two' '
     for name in pc1 pc2; do
         with $name policy set cpu-others=100% >out || return 1
     done &&
-    await both_are_seen
+    await both_are_seen && await both_share
 '
 CPMP_STATE=$PWD/pc1
 export CPMP_STATE

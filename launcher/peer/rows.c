@@ -70,7 +70,8 @@ row_make(const struct daemon *daemon, const struct offer *offer)
 }
 
 /* Its offer stays on the ring until it expires; who found it dead needn't wait for that. Clocks may
- * differ: after an offer's lifetime, what is on the ring was signed by somebody alive. */
+ * differ: after an offer's lifetime, what is on the ring was signed by somebody alive. Word of a
+ * death may come after the next life began: a link tells better. */
 static bool
 is_dead(const struct daemon *daemon, const struct offer *offer)
 {
@@ -80,6 +81,7 @@ is_dead(const struct daemon *daemon, const struct offer *offer)
     memcpy(id.bytes, offer->seller.id, CHORD_ID_BYTES);
     entry = book_get(&daemon->book, book_find(&daemon->book, &id));
     return entry != NULL && entry->dead_us != 0 && offer->issued_us <= entry->dead_us &&
+           !links_is_up(daemon->links, offer->seller.id) &&
            clock_wall_us() - entry->dead_us < OFFERS_LIFETIME_US;
 }
 

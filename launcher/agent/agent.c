@@ -587,7 +587,7 @@ static const struct control_door_hooks door_hooks = {
     .on_launcher = on_launcher, .on_nobody = on_nobody,
 };
 
-/* The caging keeps it for longer than the Hatch lives. */
+/* The caging keeps it for longer than the Spawn lives. */
 static int
 cage_ask(struct agent *agent, const Cpmp__Sandbox *sandbox)
 {
@@ -607,22 +607,22 @@ cage_ask(struct agent *agent, const Cpmp__Sandbox *sandbox)
 int
 agent_init_pool(struct agent *agent, const struct agent_pool *pool)
 {
-    const Cpmp__Hatch *hatch = pool->hatch;
-    uint64_t patience_ms = hatch->patience_ms > 0 ? hatch->patience_ms : PATIENCE_MS;
+    const Cpmp__Spawn *spawn = pool->spawn;
+    uint64_t patience_ms = spawn->patience_ms > 0 ? spawn->patience_ms : PATIENCE_MS;
     int error = parts_init(agent, -1);
 
     if (error == CPMP_OK) {
         agent->pooled = true;
-        job_foreign(&agent->job, hatch->ranks);
-        keeper_init(&agent->keeper, &agent->loop, hatch, &keeper_hooks, agent);
-        agent->job.port_first = (uint16_t)hatch->port_first;
-        agent->job.port_last = (uint16_t)hatch->port_last;
+        job_foreign(&agent->job, spawn->ranks);
+        keeper_init(&agent->keeper, &agent->loop, spawn, &keeper_hooks, agent);
+        agent->job.port_first = (uint16_t)spawn->port_first;
+        agent->job.port_last = (uint16_t)spawn->port_last;
         errno = EINVAL;  /* what is said when the cage asked for makes no sense */
-        error = cage_ask(agent, hatch->sandbox);
+        error = cage_ask(agent, spawn->sandbox);
     }
     if (error == CPMP_OK) {
         error = control_door_open(&agent->door, &agent->loop, pool->fds, pool->fds_count,
-                                  hatch->key.data, patience_ms, &door_hooks, agent);
+                                  spawn->key.data, patience_ms, &door_hooks, agent);
     }
     if (error == CPMP_OK)  /* while the launcher is on its way */
         caging_start(&agent->caging, &agent->supervisor);

@@ -11,7 +11,7 @@
  * that ends before, a message that breaks the rules, SIGTERM: LOST, the lease is over; everything
  * below the agent is killed, and it exits with 1.
  *
- * In a pool (agent_init_pool) its daemon's nest made it: it waits in NEW, behind a door
+ * In a pool (agent_init_pool) its daemon's fork server made it: it waits in NEW, behind a door
  * (control/door.h), for the launcher who has the key, and for no longer than its patience.
  *
  * Single-threaded: one libuv loop, every function is called from it.
@@ -32,7 +32,7 @@
 #include "agent/traffic.h"
 #include "control/door.h"
 #include "control/stream.h"
-#include "wire/nest.pb-c.h"
+#include "wire/fork_server.pb-c.h"
 
 enum agent_state {
     AGENT_NEW, AGENT_READY, AGENT_RUNNING, AGENT_ENDING, AGENT_DONE, AGENT_LOST
@@ -40,7 +40,7 @@ enum agent_state {
 
 /* What an agent of a pool begins with. */
 struct agent_pool {
-    const Cpmp__Hatch *hatch;
+    const Cpmp__Spawn *spawn;
     int fds[CONTROL_DOOR_SOCKETS_MAX];  /* listening sockets */
     uint32_t fds_count;
 };
@@ -55,7 +55,7 @@ struct agent {
     bool progress_made;
     struct rlimit files;    /* RLIMIT_NOFILE as we got it, and as ranks get it */
     struct control_stream stream;
-    bool pooled;            /* a nest made it; the stream is one between machines */
+    bool pooled;            /* a fork server made it; the stream is one between machines */
     struct control_door door;
     struct keeper keeper;
     bool suspended;         /* by the machine's owner */

@@ -103,20 +103,20 @@ on_second(uv_timer_t *timer)
 }
 
 void
-keeper_init(struct keeper *keeper, uv_loop_t *loop, const Cpmp__Hatch *hatch,
+keeper_init(struct keeper *keeper, uv_loop_t *loop, const Cpmp__Spawn *spawn,
             const struct keeper_hooks *hooks, void *arg)
 {
     memset(keeper, 0, sizeof(*keeper));
     keeper->loop = loop;
-    keeper->directory = memory_copy_text(hatch->state);
-    keeper->secret.data = memory_new(hatch->secret.len + 1, 1);
-    keeper->secret.len = hatch->secret.len;
-    if (hatch->secret.len > 0)
-        memcpy(keeper->secret.data, hatch->secret.data, hatch->secret.len);
-    keeper->job = hatch->job;
-    keeper->nonce = hatch->nonce;
-    keeper->ranks = hatch->ranks;
-    keeper->millicores = hatch->millicores;
+    keeper->directory = memory_copy_text(spawn->state);
+    keeper->secret.data = memory_new(spawn->secret.len + 1, 1);
+    keeper->secret.len = spawn->secret.len;
+    if (spawn->secret.len > 0)
+        memcpy(keeper->secret.data, spawn->secret.data, spawn->secret.len);
+    keeper->job = spawn->job;
+    keeper->nonce = spawn->nonce;
+    keeper->ranks = spawn->ranks;
+    keeper->millicores = spawn->millicores;
     keeper->hooks = hooks;
     keeper->arg = arg;
     uv_timer_init(loop, &keeper->timer);

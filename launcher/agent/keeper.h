@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "local/client.h"
-#include "wire/nest.pb-c.h"
+#include "wire/fork_server.pb-c.h"
 
 #define KEEPER_EVERY_MS 1000u
 
@@ -38,9 +38,9 @@ struct keeper {
     void *arg;
 };
 
-/* Begins; `hatch` says whom to speak to and what to say (copied). The struct must stay until the
+/* Begins; `spawn` says whom to speak to and what to say (copied). The struct must stay until the
  * loop has closed its handles. */
-void keeper_init(struct keeper *keeper, uv_loop_t *loop, const Cpmp__Hatch *hatch,
+void keeper_init(struct keeper *keeper, uv_loop_t *loop, const Cpmp__Spawn *spawn,
                  const struct keeper_hooks *hooks, void *arg);
 
 /* Says how it `ended` and closes. */

@@ -3,7 +3,7 @@
 /*
  * cpmp-agent CONTROL_FD [HOST_PAGE_FD]: a job's process on one peer. Started by the launcher with a
  * control stream, never by hand; what the descriptors are stands in control/stream.h.
- * cpmp-agent --nest FD: makes agents for the daemon that started it (agent/nest.h).
+ * cpmp-agent --fork-server FD: makes agents for the daemon that started it (agent/fork_server.h).
  */
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include <cpmp.h>
 
 #include "agent/agent.h"
-#include "agent/nest.h"
+#include "agent/fork_server.h"
 
 /* Signals that a terminal sends to whoever is in its foreground; what they mean to the job the
  * launcher decides. SIGPIPE, SIGXFSZ: calls tell by their result. */
@@ -76,7 +76,7 @@ parent_bind(void)
 static int
 usage(void)
 {
-    fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD], cpmp-agent --nest FD\n"
+    fputs("cpmp-agent: usage: cpmp-agent CONTROL_FD [HOST_PAGE_FD], cpmp-agent --fork-server FD\n"
           "cpexec and cpmpd start it, with open descriptors; use cpexec.\n", stderr);
     return 2;
 }
@@ -93,7 +93,7 @@ prepare(void)
 }
 
 static int
-nest_main(int argc, char **argv)
+fork_server_main(int argc, char **argv)
 {
     int fd = argc == 3 ? fd_parse(argv[2]) : -1;
 
@@ -102,7 +102,7 @@ nest_main(int argc, char **argv)
     if (fd > 3)
         close_range(3, (unsigned)fd - 1, 0);  /* agents are forked: close-on-exec is no help */
     close_range((unsigned)fd + 1, UINT_MAX, 0);
-    return prepare() < 0 ? 1 : nest_run(fd);
+    return prepare() < 0 ? 1 : fork_server_run(fd);
 }
 
 int
@@ -113,8 +113,8 @@ main(int argc, char **argv)
     int host_fd = argc > 2 ? fd_parse(argv[2]) : -1;
     int status;
 
-    if (argc > 1 && strcmp(argv[1], "--nest") == 0)
-        return nest_main(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "--fork-server") == 0)
+        return fork_server_main(argc, argv);
     if (argc < 2 || argc > 3 || control_fd < 0 || (argc == 3 && host_fd < 0))
         return usage();
     if (prepare() < 0)

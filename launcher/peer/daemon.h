@@ -33,7 +33,7 @@
 #include "peer/jobs.h"
 #include "peer/load.h"
 #include "peer/membership.h"
-#include "peer/nursery.h"
+#include "peer/spawner.h"
 #include "peer/offers.h"
 #include "peer/options.h"
 #include "peer/overlay.h"
@@ -112,11 +112,11 @@ struct daemon {
     struct content_store *store;
     struct supplies *supplies;
     struct uploads uploads;
-    struct nursery nursery;
+    struct spawner spawner;
     struct enlist enlist;
     struct asking asking;
     struct text peers_saved;       /* as the file has them */
-    bool has_sessions, has_overlay, has_nursery, has_links;
+    bool has_sessions, has_overlay, has_spawner, has_links;
     bool told_unreachable;
     uint32_t reach_open;           /* peers whose addresses are being tried */
     struct daemon_reached reached[DAEMON_REACHED_MAX];

@@ -378,7 +378,7 @@ admit(void *arg, struct enlist_one *one, struct text *why, uint32_t *ranks_free_
     return true;
 }
 
-/* --- hatching --- */
+/* --- spawning --- */
 
 static void
 content_name_of(const Cpmp__Content *content, struct content_name *name)
@@ -421,24 +421,24 @@ sandbox_make(const struct daemon *daemon, const struct enlist_one *one)
 }
 
 static void
-hatch(void *arg, struct enlist_one *one, Cpmp__Hatch *hatch_message)
+spawn(void *arg, struct enlist_one *one, Cpmp__Spawn *spawn_message)
 {
     static char *users[] = {(char *)"cpmp", (char *)"nobody"};
     struct daemon *daemon = arg;
 
-    hatch_message->port_first = daemon->options->data_port_first;
-    hatch_message->port_last = daemon->options->data_port_last;
-    hatch_message->users = users;
-    hatch_message->n_users = sizeof(users) / sizeof(users[0]);
-    hatch_message->sandbox = sandbox_make(daemon, one);
+    spawn_message->port_first = daemon->options->data_port_first;
+    spawn_message->port_last = daemon->options->data_port_last;
+    spawn_message->users = users;
+    spawn_message->n_users = sizeof(users) / sizeof(users[0]);
+    spawn_message->sandbox = sandbox_make(daemon, one);
 }
 
 static void
-hatch_done(void *arg, Cpmp__Hatch *hatch_message)
+spawn_done(void *arg, Cpmp__Spawn *spawn_message)
 {
     (void)arg;
-    cpmp__sandbox__free_unpacked(hatch_message->sandbox, NULL);
-    hatch_message->sandbox = NULL;
+    cpmp__sandbox__free_unpacked(spawn_message->sandbox, NULL);
+    spawn_message->sandbox = NULL;
 }
 
 /* --- answering --- */
@@ -581,8 +581,8 @@ greeted(void *arg, struct enlist_one *one)
 static const struct enlist_hooks enlist_hooks = {
     .admit = admit,
     .inspect = daemon_libraries_inspect,
-    .hatch = hatch,
-    .hatch_done = hatch_done,
+    .spawn = spawn,
+    .spawn_done = spawn_done,
     .answer = answer,
     .progress = progress,
     .greeted = greeted,
@@ -593,22 +593,22 @@ static const struct enlist_hooks enlist_hooks = {
 /* --- what others answer to our askings --- */
 
 static void
-on_hatched(void *arg, const Cpmp__Hatched *hatched)
+on_spawned(void *arg, const Cpmp__Spawned *spawned)
 {
     struct daemon *daemon = arg;
 
-    enlist_hatched(&daemon->enlist, hatched);
+    enlist_spawned(&daemon->enlist, spawned);
 }
 
 static void
-on_nest_trouble(void *arg, const char *why, uint64_t again_ms)
+on_fork_server_trouble(void *arg, const char *why, uint64_t again_ms)
 {
     (void)arg;
     daemon_say("no agents can be started for %" PRIu64 " s: %s", again_ms / 1000, why);
 }
 
-static const struct nursery_hooks nursery_hooks = {.hatched = on_hatched,
-                                                   .trouble = on_nest_trouble};
+static const struct spawner_hooks spawner_hooks = {.spawned = on_spawned,
+                                                   .trouble = on_fork_server_trouble};
 
 /* --- beginning and end --- */
 
@@ -698,13 +698,13 @@ daemon_work_begin(struct daemon *daemon, struct text *error)
     if (store_begin(daemon, error) != 0)
         return -1;
     secret_key_make(daemon, secret_key);
-    enlist_init(&daemon->enlist, &daemon->loop, daemon->directory, &daemon->nursery,
+    enlist_init(&daemon->enlist, &daemon->loop, daemon->directory, &daemon->spawner,
                 daemon->supplies, &daemon->sessions, secret_key, &enlist_hooks, daemon);
     result = installed_agent(&program, daemon->environment, error);
     if (result == 0)
-        result = nursery_init(&daemon->nursery, &daemon->loop, text_string(&program),
-                              &nursery_hooks, daemon, error);
-    daemon->has_nursery = daemon->nursery.loop != NULL;
+        result = spawner_init(&daemon->spawner, &daemon->loop, text_string(&program),
+                              &spawner_hooks, daemon, error);
+    daemon->has_spawner = daemon->spawner.loop != NULL;
     text_release(&program);
     machine_read(daemon);
     judge(daemon);
@@ -717,8 +717,8 @@ daemon_work_close(struct daemon *daemon)
     if (daemon->load == NULL)
         return;
     enlist_close(&daemon->enlist);
-    if (daemon->has_nursery)
-        nursery_close(&daemon->nursery);
+    if (daemon->has_spawner)
+        spawner_close(&daemon->spawner);
     if (daemon->supplies != NULL)
         supplies_close(daemon->supplies);
     daemon->supplies = NULL;
@@ -730,8 +730,8 @@ daemon_work_release(struct daemon *daemon)
     history_close(daemon->history);
     uploads_release(&daemon->uploads);
     load_free(daemon->load);
-    if (daemon->has_nursery)
-        nursery_release(&daemon->nursery);
+    if (daemon->has_spawner)
+        spawner_release(&daemon->spawner);
     if (daemon->store != NULL)
         content_close(daemon->store);
 }

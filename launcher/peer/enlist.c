@@ -24,14 +24,14 @@ static void one_end(struct enlist_one *one);
 
 void
 enlist_init(struct enlist *enlist, uv_loop_t *loop, const char *directory,
-            struct nursery *nursery, struct supplies *supplies, struct sessions *sessions,
+            struct spawner *spawner, struct supplies *supplies, struct sessions *sessions,
             const unsigned char secret_key[ENLIST_SECRET_BYTES],
             const struct enlist_hooks *hooks, void *arg)
 {
     memset(enlist, 0, sizeof(*enlist));
     enlist->loop = loop;
     enlist->directory = directory;
-    enlist->nursery = nursery;
+    enlist->spawner = spawner;
     enlist->supplies = supplies;
     enlist->sessions = sessions;
     enlist->hooks = hooks;
@@ -189,7 +189,7 @@ one_withdraw(struct enlist_one *one, bool later)
     if (one->state == ENLIST_SUPPLYING) {
         snprintf(one->ending, sizeof(one->ending), "withdrawn by the launcher");
         one_end(one);
-    } else if (!later || one->state == ENLIST_HATCHING) {
+    } else if (!later || one->state == ENLIST_SPAWNING) {
         agent_release(one);
     } else if (!one->alone) {
         one->alone = true;
@@ -206,9 +206,9 @@ on_look(uv_timer_t *timer)
 
     if (one->launched || one->adopted) {
         uv_timer_stop(&one->timer);
-    } else if (one->state == ENLIST_HATCHING && now_us() - one->hatched_us > ENLIST_HELLO_US) {
+    } else if (one->state == ENLIST_SPAWNING && now_us() - one->spawned_us > ENLIST_HELLO_US) {
         one_refuse(one, "no agent is started there in time", 0);
-    } else if (one->state == ENLIST_HATCHED && now_us() - one->hatched_us > ENLIST_HELLO_US) {
+    } else if (one->state == ENLIST_SPAWNED && now_us() - one->spawned_us > ENLIST_HELLO_US) {
         snprintf(one->ending, sizeof(one->ending), "its agent never said hello");
         one_end(one);
     } else if (one->alone) {
@@ -318,7 +318,7 @@ enlist_ask(struct enlist *enlist, const struct enlist_asker *asker, const Cpmp__
     text_release(&why);
 }
 
-/* --- supplied, hatching --- */
+/* --- supplied, spawning --- */
 
 static void
 secret_make(const struct enlist *enlist, uint64_t job, uint64_t nonce, uint32_t ranks,
@@ -333,29 +333,29 @@ secret_make(const struct enlist *enlist, uint64_t job, uint64_t nonce, uint32_t 
 }
 
 static void
-hatch(struct enlist_one *one)
+spawn(struct enlist_one *one)
 {
     struct enlist *enlist = one->enlist;
-    Cpmp__Hatch hatch = CPMP__HATCH__INIT;
+    Cpmp__Spawn spawn = CPMP__SPAWN__INIT;
     unsigned char secret[ENLIST_SECRET_BYTES];
     bool good;
 
     secret_make(enlist, one->job, one->nonce, one->ranks, one->millicores, secret);
-    one->state = ENLIST_HATCHING;
-    one->hatched_us = now_us();
+    one->state = ENLIST_SPAWNING;
+    one->spawned_us = now_us();
     one->number = ++enlist->last_number;
-    hatch.number = one->number;
-    hatch.job = one->job;
-    hatch.key = one->request->key;
-    hatch.state = (char *)enlist->directory;
-    hatch.nonce = one->nonce;
-    hatch.secret = (ProtobufCBinaryData){.len = sizeof(secret), .data = secret};
-    hatch.ranks = one->ranks;
-    hatch.millicores = one->millicores;
-    hatch.patience_ms = ENLIST_PATIENCE_MS;
-    enlist->hooks->hatch(enlist->arg, one, &hatch);
-    good = nursery_hatch(enlist->nursery, &hatch);
-    enlist->hooks->hatch_done(enlist->arg, &hatch);
+    spawn.number = one->number;
+    spawn.job = one->job;
+    spawn.key = one->request->key;
+    spawn.state = (char *)enlist->directory;
+    spawn.nonce = one->nonce;
+    spawn.secret = (ProtobufCBinaryData){.len = sizeof(secret), .data = secret};
+    spawn.ranks = one->ranks;
+    spawn.millicores = one->millicores;
+    spawn.patience_ms = ENLIST_PATIENCE_MS;
+    enlist->hooks->spawn(enlist->arg, one, &spawn);
+    good = spawner_spawn(enlist->spawner, &spawn);
+    enlist->hooks->spawn_done(enlist->arg, &spawn);
     if (!good)
         one_refuse(one, "no agent can be started there at the moment", 0);
 }
@@ -372,35 +372,35 @@ on_supplied(void *arg, const char *why, uint64_t shipped_bytes)
     else if (!one->enlist->hooks->inspect(one->enlist->arg, one, &missing))
         one_refuse(one, text_string(&missing), 0);
     else
-        hatch(one);
+        spawn(one);
     text_release(&missing);
 }
 
 void
-enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched)
+enlist_spawned(struct enlist *enlist, const Cpmp__Spawned *spawned)
 {
-    struct enlist_one *one = one_by_number(enlist, hatched->number);
+    struct enlist_one *one = one_by_number(enlist, spawned->number);
     Cpmp__Enlisted enlisted = CPMP__ENLISTED__INIT;
 
     if (one == NULL) {  /* given up meanwhile: its agent leaves when nobody comes */
         return;
     }
-    if (hatched->error[0] != '\0') {
-        one_refuse(one, hatched->error, 0);
+    if (spawned->error[0] != '\0') {
+        one_refuse(one, spawned->error, 0);
         return;
     }
-    /* It may have said hello before its nest said that it is there. */
-    if (one->state == ENLIST_HATCHING)
-        one->state = ENLIST_HATCHED;
+    /* It may have said hello before its fork server said that it is there. */
+    if (one->state == ENLIST_SPAWNING)
+        one->state = ENLIST_SPAWNED;
     if (one->pid == 0)
-        one->pid = (pid_t)hatched->pid;
-    one->hatched_us = now_us();
+        one->pid = (pid_t)spawned->pid;
+    one->spawned_us = now_us();
     cpmp__enlist__free_unpacked(one->request, NULL);
     one->request = NULL;
     if (one->released)
         return;
     enlisted.nonce = one->nonce;
-    enlisted.port = hatched->port;
+    enlisted.port = spawned->port;
     enlisted.millicores = one->millicores;
     enlisted.shipped_bytes = one->shipped_bytes;
     enlist->hooks->answer(enlist->arg, &one->asker, &enlisted, NULL);
@@ -464,7 +464,7 @@ adopt(struct enlist *enlist, const Cpmp__AgentHello *hello)
     struct enlist_one *one = one_new(enlist, &nobody);
 
     one->adopted = true;
-    one->state = ENLIST_HATCHED;
+    one->state = ENLIST_SPAWNED;
     one->job = hello->job;
     one->nonce = hello->nonce;
     one->ranks = hello->ranks;
@@ -472,12 +472,12 @@ adopt(struct enlist *enlist, const Cpmp__AgentHello *hello)
     return one;
 }
 
-/* The one that was hatched for it: nonces are the launchers', and two of them may be the same. */
+/* The one that was spawned for it: nonces are the launchers', and two of them may be the same. */
 static struct enlist_one *
 one_by_hello(const struct enlist *enlist, const Cpmp__AgentHello *hello)
 {
     for (struct enlist_one *one = enlist->first; one != NULL; one = one->next)
-        if (one->state >= ENLIST_HATCHING && one->nonce == hello->nonce &&
+        if (one->state >= ENLIST_SPAWNING && one->nonce == hello->nonce &&
             one->job == hello->job && one->ranks == hello->ranks &&
             one->millicores == hello->millicores)
             return one;

@@ -5,8 +5,8 @@
 /*
  * The seller's side: ranks of other people's jobs on this machine, from the asking to the end.
  *
- *   asked --the owner's word, room--> SUPPLYING --files are here, libraries too--> HATCHING
- *         --the nest has forked an agent--> HATCHED --it said hello--> RUNNING --it exited--> over
+ *   asked --the owner's word, room--> SUPPLYING --files are here, libraries too--> SPAWNING
+ *         --an agent is forked--> SPAWNED --it said hello--> RUNNING --it exited--> over
  *
  * From the asking on the capacity counts as taken; this is the only place where it is given away.
  * A reservation lives by its asker's word: each second the asker is told how far it is, until the
@@ -24,7 +24,7 @@
 #include <uv.h>
 
 #include "link/identity.h"
-#include "peer/nursery.h"
+#include "peer/spawner.h"
 #include "peer/sessions.h"
 #include "peer/supplies.h"
 #include "wire/local.pb-c.h"
@@ -33,13 +33,13 @@
 #define ENLIST_PENDING_MAX  64u     /* of one peer, without an agent yet */
 #define ENLIST_PENDING_BYTES_MAX (64u << 20)  /* of such requests, of all peers */
 #define ENLIST_FILES_MAX    256u    /* of one */
-#define ENLIST_HELLO_US     UINT64_C(15000000)  /* from hatching to the agent's hello */
+#define ENLIST_HELLO_US     UINT64_C(15000000)  /* from spawning to the agent's hello */
 #define ENLIST_LOOK_MS      1000u   /* between two signs of life to the asker */
 #define ENLIST_COME_MS      10000u  /* for a launcher that nobody watches over any more */
 #define ENLIST_PATIENCE_MS  660000u /* an agent waits longer than any computer is formed in */
 #define ENLIST_SECRET_BYTES 32u
 
-enum enlist_state { ENLIST_SUPPLYING, ENLIST_HATCHING, ENLIST_HATCHED, ENLIST_RUNNING };
+enum enlist_state { ENLIST_SUPPLYING, ENLIST_SPAWNING, ENLIST_SPAWNED, ENLIST_RUNNING };
 
 struct enlist;
 
@@ -60,11 +60,11 @@ struct enlist_one {
     char user[64], program[128];
     uint32_t ranks, millicores;
     uint64_t memory_bytes;
-    Cpmp__Enlist *request;        /* until the agent is hatched; owned */
+    Cpmp__Enlist *request;        /* until the agent is spawned; owned */
     size_t request_bytes;
     struct supply *supply;        /* holds the contents as long as it is here */
     uint64_t shipped_bytes;
-    uint64_t number;              /* of its Hatch */
+    uint64_t number;              /* of its Spawn */
     uint64_t session;             /* its agent's; 0: none now */
     pid_t pid;
     int pidfd;                    /* -1: not known yet */
@@ -75,7 +75,7 @@ struct enlist_one {
     bool released;                /* its agent is to leave, unless its launcher comes first */
     bool alone;                   /* the asker no longer watches over it */
     bool launched;                /* its launcher has come, as the agent says */
-    uint64_t alone_us, hatched_us;  /* since when */
+    uint64_t alone_us, spawned_us;  /* since when */
     bool began, over;             /* over: freed once its handles are closed */
     uint64_t started_s, cpu_us, max_rss_bytes;
     char ending[160];
@@ -89,10 +89,10 @@ struct enlist_hooks {
     bool (*admit)(void *arg, struct enlist_one *one, struct text *why, uint32_t *ranks_free_p);
     /* Contents are here: what of this machine the job's programs would lack. False with `why`. */
     bool (*inspect)(void *arg, const struct enlist_one *one, struct text *why);
-    /* Completes the Hatch: addresses, ports, users, sandbox. What it points to must stay until
-     * `hatch_done`. */
-    void (*hatch)(void *arg, struct enlist_one *one, Cpmp__Hatch *hatch);
-    void (*hatch_done)(void *arg, Cpmp__Hatch *hatch);
+    /* Completes the Spawn: addresses, ports, users, sandbox. What it points to must stay until
+     * `spawn_done`. */
+    void (*spawn)(void *arg, struct enlist_one *one, Cpmp__Spawn *spawn);
+    void (*spawn_done)(void *arg, Cpmp__Spawn *spawn);
     /* Carries an answer to the asker: one of both is NULL. The daemon adds its addresses. */
     void (*answer)(void *arg, const struct enlist_asker *asker, Cpmp__Enlisted *enlisted,
                    Cpmp__Refused *refused);
@@ -107,7 +107,7 @@ struct enlist_hooks {
 
 struct enlist {
     uv_loop_t *loop;
-    struct nursery *nursery;
+    struct spawner *spawner;
     struct supplies *supplies;
     struct sessions *sessions;
     const struct enlist_hooks *hooks;
@@ -121,7 +121,7 @@ struct enlist {
 
 /* `secret_key`: known to daemons with this peer's identity only. */
 void enlist_init(struct enlist *enlist, uv_loop_t *loop, const char *directory,
-                 struct nursery *nursery, struct supplies *supplies, struct sessions *sessions,
+                 struct spawner *spawner, struct supplies *supplies, struct sessions *sessions,
                  const unsigned char secret_key[ENLIST_SECRET_BYTES],
                  const struct enlist_hooks *hooks, void *arg);
 
@@ -137,8 +137,8 @@ void enlist_withdraw(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES
 /* That peer can't be reached: what it has asked for is given back, or soon will be. */
 void enlist_peer_gone(struct enlist *enlist, const uint8_t peer[IDENTITY_ID_BYTES]);
 
-/* What the nest says. */
-void enlist_hatched(struct enlist *enlist, const Cpmp__Hatched *hatched);
+/* What the fork server says. */
+void enlist_spawned(struct enlist *enlist, const Cpmp__Spawned *spawned);
 
 /* What agents say, and the end of their sessions. */
 void enlist_hello(struct enlist *enlist, struct session *session, const Cpmp__AgentHello *hello);
@@ -154,7 +154,7 @@ void enlist_order_one(struct enlist_one *one, Cpmp__AgentOrder__What what, const
 void enlist_sum(const struct enlist *enlist, uint32_t *ranks_p, uint32_t *millicores_p,
                 uint64_t *memory_bytes_p);
 
-/* Gives up those that are not hatched yet, forgets the others: their agents go on. */
+/* Gives up those that are not spawned yet, forgets the others: their agents go on. */
 void enlist_close(struct enlist *enlist);
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-test_description='agents that a nest made on other hosts: streams in TLS, leases, losses'
+test_description='agents that a fork server made on other hosts: streams in TLS, leases, losses'
 . "$CPMP_SRCDIR/tests/system/sharness.d/pool.sh" && pool_begin "$0" "$@"
 . "${SHARNESS:-/usr/share/sharness/sharness.sh}"
 pool_skip
@@ -9,10 +9,10 @@ build() { # program
     cpcc -O2 -std=gnu11 -Wall -Wextra -Werror -o "$1" "$CPMP_SRCDIR/tests/system/src/$1.c"
 }
 
-# A nest on host 1 is fed by descriptor 5, that of host 2 by 6.
-nest_start() { # host, name of the nest, of the one whose state it has
+# A fork server on host 1 is fed by descriptor 5, that of host 2 by 6.
+fork_server_start() { # host, name of the fork server, of the one whose state it has
     mkfifo "$2.in" && mkdir -p "${3:-$2}.state" &&
-    { on "$1" "$CPMP_BUILDDIR/tests/system/hatchery" "$CPMP_AGENT" "$PWD/${3:-$2}.state" \
+    { on "$1" "$CPMP_BUILDDIR/tests/system/spawner" "$CPMP_AGENT" "$PWD/${3:-$2}.state" \
         <"$2.in" >"$2.out" 2>"$2.err" 5>&- 6>&- & }
 }
 
@@ -21,28 +21,28 @@ lines_are_more() { # file, of this name, than
 }
 
 # An agent; its line goes to the file "agents".
-hatch() { # descriptor, nest, name, address
+spawn() { # descriptor, server, name, address
     before=$(grep -c "^$3 " "$2.out"; :) && echo "$3 2 $4 7712 7713" >&"$1" &&
     await lines_are_more "$2.out" "$3" "$before" && grep "^$3 " "$2.out" | tail -n 1 >>agents
 }
 
-# Only the nest and who feeds it.
-only_the_nest_is_left() { # host
+# Only the fork server and who feeds it.
+only_the_fork_server_is_left() { # host
     test "$(host_pids "$1" | wc -l)" -le 2
 }
 
-# One nest and who feeds it, of two.
-hatchery_is_gone() { # host
-    test "$(pgrep --ns "$(host_pid "$1")" --nslist net -x hatchery | wc -l)" = 1
+# One fork server and who feeds it, of two.
+spawner_is_gone() { # host
+    test "$(pgrep --ns "$(host_pid "$1")" --nslist net -x spawner | wc -l)" = 1
 }
 
 nothing_is_left() {
-    only_the_nest_is_left 1 && only_the_nest_is_left 2
+    only_the_fork_server_is_left 1 && only_the_fork_server_is_left 2
 }
 
 two_agents() { # addresses
     await nothing_is_left && rm -f agents &&  # there are two ports, and agents need both
-    hatch 5 one pc1 "${1:-10.78.0.1}" && hatch 6 two pc2 "${2:-10.78.0.2}"
+    spawn 5 one pc1 "${1:-10.78.0.1}" && spawn 6 two pc2 "${2:-10.78.0.2}"
 }
 
 job_start() { # name, program...
@@ -61,10 +61,10 @@ uptime_is_past() { # seconds
     test "$(cut -d. -f1 </proc/uptime)" -gt "$1"
 }
 
-test_expect_success 'two hosts, and a nest on each' '
+test_expect_success 'two hosts, and a fork server on each' '
     hosts_make 2 && ip -6 addr add fd78::fe/64 dev br0 nodad &&
     build mpi_traffic && echo "all well" >well &&
-    nest_start 1 one && exec 5>one.in && nest_start 2 two && exec 6>two.in
+    fork_server_start 1 one && exec 5>one.in && fork_server_start 2 two && exec 6>two.in
 '
 
 test_expect_success 'a job runs there, and agents end with it' '
@@ -79,10 +79,10 @@ test_expect_success 'over IPv6 too' '
 '
 
 # What an agent is forked from must have no thread and, but for its two sockets, no descriptor.
-test_expect_success 'a nest holds nothing that a fork would share' '
-    nest=$(on 1 pgrep -P $(pgrep --ns "$(host_pid 1)" --nslist net -x hatchery)) &&
-    ls /proc/$nest/task >actual && echo $nest >expected && test_cmp expected actual &&
-    ls -l /proc/$nest/fd >fds && test $(grep -c "[0-9] -> " fds) = 5 &&
+test_expect_success 'a fork server holds nothing that a fork would share' '
+    server=$(on 1 pgrep -P $(pgrep --ns "$(host_pid 1)" --nslist net -x spawner)) &&
+    ls /proc/$server/task >actual && echo $server >expected && test_cmp expected actual &&
+    ls -l /proc/$server/fd >fds && test $(grep -c "[0-9] -> " fds) = 5 &&
     grep "socket:" fds && grep "signalfd" fds
 '
 
@@ -164,31 +164,32 @@ test_expect_success 'an owner takes a peer back, and the job is told' '
         taken.err && await nothing_is_left && await grep -q "^agent taken away" two.out
 '
 
-test_expect_success 'agents survive their nest and its daemon, and find the next one' '
-    rm -f agents && nest_start 1 three && exec 7>three.in && hatch 7 three pc1 10.78.0.1 &&
-    hatch 6 two pc2 10.78.0.2 && mkfifo words &&
+test_expect_success 'agents survive their fork server and its daemon, and find the next one' '
+    rm -f agents && fork_server_start 1 three && exec 7>three.in && spawn 7 three pc1 10.78.0.1 &&
+    spawn 6 two pc2 10.78.0.2 && mkfifo words &&
     { CPMP_AGENTS=agents cpexec -np 4 sh -c "
         test \$CPMP_RANK != 0 || { echo waiting && read -r line; }
         exec ./mpi_traffic 2" <words >orphan.out 5>&- 6>&- 7>&- 9>&- & } && job=$! &&
     exec 8>words && await grep -q waiting orphan.out &&
-    exec 7>&- && await hatchery_is_gone 1 &&
-    nest_start 1 next three && exec 7>next.in && await grep -q "^agent running" next.out &&
-    exec 7>&- && await hatchery_is_gone 1 &&
+    exec 7>&- && await spawner_is_gone 1 &&
+    fork_server_start 1 next three && exec 7>next.in && await grep -q "^agent running" next.out &&
+    exec 7>&- && await spawner_is_gone 1 &&
     echo go >&8 && exec 8>&- && ends_with 0 $job && grep "all well" orphan.out &&
     await nothing_is_left
 '
 
 test "$(id -u)" = 0 && test_set_prereq ROOT
 test_expect_success ROOT 'as root, agents and ranks run as another user' '
-    HATCHERY_NOBODY=1 nest_start 1 four && exec 7>four.in && rm -f agents &&
-    hatch 7 four pc1 10.78.0.1 && exec 7>&- && echo nobody >expected &&
+    SPAWNER_NOBODY=1 fork_server_start 1 four && exec 7>four.in && rm -f agents &&
+    spawn 7 four pc1 10.78.0.1 && exec 7>&- && echo nobody >expected &&
     CPMP_AGENTS=agents cpexec -np 1 -wdir / id -un >actual 9>&- && test_cmp expected actual
 '
 
 cpexec --sandbox -np 1 true 2>/dev/null && test_set_prereq CAGE
 test_expect_success CAGE 'ranks are caged when the owner says so, and suspended there' '
-    HATCHERY_CAGE="$PWD" HATCHERY_ACCEPTS= nest_start 1 five && exec 7>five.in && rm -f agents &&
-    hatch 7 five pc1 10.78.0.1 &&
+    SPAWNER_CAGE="$PWD" SPAWNER_ACCEPTS= fork_server_start 1 five &&
+    exec 7>five.in && rm -f agents &&
+    spawn 7 five pc1 10.78.0.1 &&
     { CPMP_AGENTS=agents cpexec -np 1 sh -c "echo begun \$\$; while :; do :; done" >caged.out \
         2>caged.err 5>&- 6>&- 7>&- 9>&- & } && job=$! && await grep -q "begun" caged.out &&
     test $(sed -n "s/begun //p" caged.out) -lt 100 &&

@@ -37,11 +37,11 @@ with() { # name, words of cpmp...
     CPMP_STATE=$PWD/$with cpmp "$@"
 }
 
-# Agents are the children of nests, and these of daemons. A nest at rest has none.
+# Agents are the children of fork servers, and these of daemons. A fork server at rest has none.
 agents_are_gone() {
     for name in pc1 pc2; do
-        for nest in $(pgrep -P "$(cat $name.pid)" -f cpmp-agent); do
-            test -z "$(pgrep -P "$nest")" || return 1
+        for fork server in $(pgrep -P "$(cat $name.pid)" -f cpmp-agent); do
+            test -z "$(pgrep -P "$server")" || return 1
         done
     done
 }
@@ -218,7 +218,7 @@ test_expect_success 'a daemon that is restarted while cpexec asks it is waited f
 test_expect_success 'a signal at any step leaves nothing anywhere' '
     for delay in 0.005 0.02 0.04 0.06 0.1 0.2; do
         test_expect_code 124 timeout -s INT $delay env "$job_mark" cpexec --oversubscribe -np 4 \
-            -N 2 sleep 60 >out 2>err </dev/null || return 1
+            -N 2 tail -f /dev/null >out 2>err </dev/null || return 1
         await agents_are_gone && job_is_gone || return 1
     done
 '
@@ -226,7 +226,7 @@ test_expect_success 'a signal at any step leaves nothing anywhere' '
 test_expect_success 'who vanishes while a peer is asked leaves nothing, either' '
     daemon_signal pc2 STOP &&
     test_expect_code 137 timeout -s KILL 0.3 cpexec --oversubscribe --host pc2 \
-        sleep 60 </dev/null &&
+        tail -f /dev/null </dev/null &&
     daemon_signal pc2 CONT && await agents_are_gone && on_pool 0 --host pc2 true
 '
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Ranks for others, from the asking to the end: requests that make no sense, too many of them, a
- * nest that fails, agents that say hello early, late, falsely, or to the daemon after this one.
+ * fork server that fails, agents that say hello early, late, falsely, or to the daemon after this
+ * one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,13 +29,13 @@ static struct peer_world world;
 static struct content_store *store;
 static struct supplies *supplies;
 static struct sessions sessions;
-static struct nursery nursery;
+static struct spawner spawner;
 static struct enlist enlist;
-static int nest;                /* the other end of the nursery's socket */
+static int fork server;                /* the other end of the spawner's socket */
 static pid_t agent;             /* a process that plays one */
 
 static struct {
-    unsigned refused, enlisted, began, greeted, ended, hatches;
+    unsigned refused, enlisted, began, greeted, ended, spawns;
     bool admits, inspects;
     char why[200], ending[200];
     bool adopted;
@@ -63,7 +64,7 @@ inspect(void *arg, const struct enlist_one *one, struct text *why)
 }
 
 static void
-hatch(void *arg, struct enlist_one *one, Cpmp__Hatch *message)
+spawn(void *arg, struct enlist_one *one, Cpmp__Spawn *message)
 {
     (void)arg;
     (void)one;
@@ -71,7 +72,7 @@ hatch(void *arg, struct enlist_one *one, Cpmp__Hatch *message)
 }
 
 static void
-hatch_done(void *arg, Cpmp__Hatch *message)
+spawn_done(void *arg, Cpmp__Spawn *message)
 {
     (void)arg;
     (void)message;
@@ -125,7 +126,7 @@ ended(void *arg, struct enlist_one *one)
 }
 
 static const struct enlist_hooks hooks = {
-    .admit = admit, .inspect = inspect, .hatch = hatch, .hatch_done = hatch_done,
+    .admit = admit, .inspect = inspect, .spawn = spawn, .spawn_done = spawn_done,
     .answer = answer, .progress = progress, .greeted = greeted, .began = began, .ended = ended,
 };
 
@@ -149,11 +150,11 @@ begin(void **state)
     supplies = supplies_new(&world.loop, store, &world.book, world.overlay, &supplies_hooks, NULL);
     assert_int_equal(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                                    ends));
-    memset(&nursery, 0, sizeof(nursery));
+    memset(&spawner, 0, sizeof(spawner));
     memset(&sessions, 0, sizeof(sessions));
-    nursery.fd = ends[0];
-    nest = ends[1];
-    enlist_init(&enlist, &world.loop, world.directory, &nursery, supplies, &sessions, secret_key,
+    spawner.fd = ends[0];
+    server = ends[1];
+    enlist_init(&enlist, &world.loop, world.directory, &spawner, supplies, &sessions, secret_key,
                 &hooks, NULL);
     agent = fork();
     assert_true(agent >= 0);
@@ -185,8 +186,8 @@ end(void **state)
     assert_int_equal(0, enlist.count);
     supplies_close(supplies);
     content_close(store);
-    close(nest);
-    close(nursery.fd);
+    close(server);
+    close(spawner.fd);
     peer_world_end(&world);
     return 0;
 }
@@ -309,49 +310,49 @@ a_flood_of_one_peer_leaves_room_for_others(void **state)
     assert_int_equal(ENLIST_PENDING_MAX + 1, enlist.count);
 }
 
-/* --- to the nest and back --- */
+/* --- to the fork server and back --- */
 
 static struct {
     uint64_t number, job, nonce;
     uint32_t ranks, millicores;
     unsigned char secret[ENLIST_SECRET_BYTES];
-} hatched;
+} spawned;
 
 static void
-on_hatch(void *arg, const Cpmp__Nest *message)
+on_spawn(void *arg, const Cpmp__ForkServer *message)
 {
-    const Cpmp__Hatch *one = message->hatch;
+    const Cpmp__Spawn *one = message->spawn;
     (void)arg;
 
-    assert_int_equal(CPMP__NEST__BODY_HATCH, message->body_case);
+    assert_int_equal(CPMP__FORK_SERVER__BODY_SPAWN, message->body_case);
     assert_int_equal(ENLIST_SECRET_BYTES, one->secret.len);
-    seen.hatches++;
-    hatched.number = one->number;
-    hatched.job = one->job;
-    hatched.nonce = one->nonce;
-    hatched.ranks = one->ranks;
-    hatched.millicores = one->millicores;
-    memcpy(hatched.secret, one->secret.data, ENLIST_SECRET_BYTES);
+    seen.spawns++;
+    spawned.number = one->number;
+    spawned.job = one->job;
+    spawned.nonce = one->nonce;
+    spawned.ranks = one->ranks;
+    spawned.millicores = one->millicores;
+    memcpy(spawned.secret, one->secret.data, ENLIST_SECRET_BYTES);
 }
 
 static bool
-is_hatching(void *arg)
+is_spawning(void *arg)
 {
     (void)arg;
-    control_nest_receive(nest, on_hatch, NULL);
-    return seen.hatches > 0 || seen.refused > 0;
+    control_fork_server_receive(server, on_spawn, NULL);
+    return seen.spawns > 0 || seen.refused > 0;
 }
 
 static void
-nest_says(const char *error)
+fork_server_says(const char *error)
 {
-    Cpmp__Hatched message = CPMP__HATCHED__INIT;
+    Cpmp__Spawned message = CPMP__SPAWNED__INIT;
 
-    message.number = hatched.number;
+    message.number = spawned.number;
     message.pid = (uint32_t)agent;
     message.port = 7712;
     message.error = (char *)error;
-    enlist_hatched(&enlist, &message);
+    enlist_spawned(&enlist, &message);
 }
 
 static struct session session;
@@ -365,11 +366,11 @@ hello(uint64_t number)
     session.id = number;
     session.pid = agent;
     session.stream.closing = 1;  /* there is no socket: closing it is nothing */
-    message.job = hatched.job;
-    message.nonce = hatched.nonce;
-    message.ranks = hatched.ranks;
-    message.millicores = hatched.millicores;
-    message.secret = (ProtobufCBinaryData){.len = ENLIST_SECRET_BYTES, .data = hatched.secret};
+    message.job = spawned.job;
+    message.nonce = spawned.nonce;
+    message.ranks = spawned.ranks;
+    message.millicores = spawned.millicores;
+    message.secret = (ProtobufCBinaryData){.len = ENLIST_SECRET_BYTES, .data = spawned.secret};
     enlist_hello(&enlist, &session, &message);
 }
 
@@ -400,8 +401,8 @@ an_agent_lives_and_ends(void **state)
     ask_as(2, 9, NULL);
     enlist_sum(&enlist, &ranks, &millicores, &memory_bytes);
     assert_int_equal(2, ranks);
-    peer_world_run(&world.loop, is_hatching, NULL);
-    nest_says("");
+    peer_world_run(&world.loop, is_spawning, NULL);
+    fork_server_says("");
     assert_int_equal(1, seen.enlisted);
     assert_int_equal(7712, seen.port);
     hello(1);
@@ -421,15 +422,15 @@ an_agent_lives_and_ends(void **state)
 }
 
 static void
-an_agent_may_be_faster_than_its_nest(void **state)
+an_agent_may_be_faster_than_its_fork_server(void **state)
 {
     (void)state;
     ask_as(2, 9, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
+    peer_world_run(&world.loop, is_spawning, NULL);
     hello(1);
     assert_int_equal(1, enlist.count);
     assert_false(seen.adopted);
-    nest_says("");
+    fork_server_says("");
     assert_int_equal(1, seen.enlisted);
     assert_int_equal(1, enlist.count);
 }
@@ -439,16 +440,16 @@ who_lacks_the_secret_is_no_agent(void **state)
 {
     (void)state;
     ask_as(2, 9, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
-    nest_says("");
-    hatched.secret[3] ^= 1;
+    peer_world_run(&world.loop, is_spawning, NULL);
+    fork_server_says("");
+    spawned.secret[3] ^= 1;
     hello(1);
     assert_int_equal(0, seen.began);
-    hatched.secret[3] ^= 1;
-    hatched.ranks++;
+    spawned.secret[3] ^= 1;
+    spawned.ranks++;
     hello(2);
     assert_int_equal(0, seen.began);
-    hatched.ranks--;
+    spawned.ranks--;
     hello(3);
     assert_int_equal(1, seen.began);
     hello(4);  /* it has a session already */
@@ -461,8 +462,8 @@ the_next_daemon_takes_it_up(void **state)
 {
     (void)state;
     ask_as(2, 9, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
-    nest_says("");
+    peer_world_run(&world.loop, is_spawning, NULL);
+    fork_server_says("");
     enlist_close(&enlist);  /* that one has died */
     assert_int_equal(1, seen.ended);
     hello(1);
@@ -480,21 +481,21 @@ failures_on_the_way_are_told(void **state)
     (void)state;
     seen.inspects = false;
     ask_as(2, 1, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
+    peer_world_run(&world.loop, is_spawning, NULL);
     assert_string_equal("libx.so.1 is missing", seen.why);
     seen.inspects = true;
-    seen.refused = seen.hatches = 0;
+    seen.refused = seen.spawns = 0;
     ask_as(2, 2, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
-    nest_says("no port is free");
+    peer_world_run(&world.loop, is_spawning, NULL);
+    fork_server_says("no port is free");
     assert_string_equal("no port is free", seen.why);
-    seen.refused = seen.hatches = 0;
-    close(nest);
+    seen.refused = seen.spawns = 0;
+    close(server);
     ask_as(2, 3, NULL);
-    peer_world_run(&world.loop, is_hatching, NULL);
+    peer_world_run(&world.loop, is_spawning, NULL);
     assert_int_equal(1, seen.refused);
     assert_int_equal(0, enlist.count);
-    nest = dup(0);
+    server = dup(0);
 }
 
 int
@@ -506,7 +507,7 @@ main(void)
         HERE(the_owner_s_word_counts),
         HERE(a_flood_of_one_peer_leaves_room_for_others),
         HERE(an_agent_lives_and_ends),
-        HERE(an_agent_may_be_faster_than_its_nest),
+        HERE(an_agent_may_be_faster_than_its_fork_server),
         HERE(who_lacks_the_secret_is_no_agent),
         HERE(the_next_daemon_takes_it_up),
         HERE(failures_on_the_way_are_told),

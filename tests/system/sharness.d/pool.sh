@@ -111,7 +111,7 @@ host_kill() { # host
     return 0
 }
 
-# What jobs have on a host: its processes but the daemon and the nest, which is the daemon's child.
+# What jobs have on a host: its processes but the daemon and the fork server, which is the daemon's child.
 # (Ranks are in network namespaces of their own: they bear the mark of job.sh.)
 host_work() { # host
     for pid in $(host_pids "$1"); do

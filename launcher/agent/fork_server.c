@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "agent/nest.h"
+#include "agent/fork_server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,21 +20,21 @@
 #include <cpmp.h>
 
 #include "agent/agent.h"
-#include "control/nest.h"
+#include "control/fork_server.h"
 #include "link/address.h"
 
 #define BACKLOG   64
 #define WHY_BYTES 256u
 
-struct nest {
+struct fork_server {
     int fd, signal_fd;
     bool became_agent;
     int status;  /* of the agent that this process became */
 };
 
-/* A Hatch on its way. */
-struct brood {
-    const Cpmp__Hatch *hatch;
+/* A Spawn on its way. */
+struct child {
+    const Cpmp__Spawn *spawn;
     struct agent_pool pool;
     const struct passwd *user;  /* NULL: stay who we are */
     uint32_t port;
@@ -43,12 +43,12 @@ struct brood {
 
 __attribute__((format(printf, 2, 3)))
 static int
-refuse(struct brood *brood, const char *format, ...)
+refuse(struct child *child, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(brood->why, sizeof(brood->why), format, arguments);
+    vsnprintf(child->why, sizeof(child->why), format, arguments);
     va_end(arguments);
     return -1;
 }
@@ -96,7 +96,7 @@ address_make(const char *host, uint32_t port, struct sockaddr_storage *address)
 
 /* All machines have IPv4; some no IPv6. */
 static int
-everywhere_listen(struct brood *brood, uint32_t port)
+everywhere_listen(struct child *child, uint32_t port)
 {
     struct sockaddr_storage address;
     int fd = -1;
@@ -107,7 +107,7 @@ everywhere_listen(struct brood *brood, uint32_t port)
         fd = socket_listen(&address, false);
     if (fd < 0)
         return -1;
-    brood->pool.fds[brood->pool.fds_count++] = fd;
+    child->pool.fds[child->pool.fds_count++] = fd;
     return 0;
 }
 
@@ -125,15 +125,15 @@ port_of(int fd)
 
 /* At all addresses the same port. 0, or -1 with errno and what was opened is closed. */
 static int
-port_try(struct brood *brood, uint32_t port)
+port_try(struct child *child, uint32_t port)
 {
-    const Cpmp__Hatch *hatch = brood->hatch;
-    struct agent_pool *pool = &brood->pool;
-    int result = hatch->n_listen == 0 ? everywhere_listen(brood, port) : 0;
+    const Cpmp__Spawn *spawn = child->spawn;
+    struct agent_pool *pool = &child->pool;
+    int result = spawn->n_listen == 0 ? everywhere_listen(child, port) : 0;
 
-    for (size_t i = 0; i < hatch->n_listen && result == 0; i++) {
+    for (size_t i = 0; i < spawn->n_listen && result == 0; i++) {
         struct sockaddr_storage address;
-        address_make(hatch->listen[i], pool->fds_count > 0 ? port_of(pool->fds[0]) : port,
+        address_make(spawn->listen[i], pool->fds_count > 0 ? port_of(pool->fds[0]) : port,
                      &address);
         int fd = socket_listen(&address, false);
         result = fd < 0 ? -1 : 0;
@@ -146,57 +146,57 @@ port_try(struct brood *brood, uint32_t port)
         errno = error;
         return -1;
     }
-    brood->port = port_of(pool->fds[0]);
+    child->port = port_of(pool->fds[0]);
     return 0;
 }
 
 static int
-port_find(struct brood *brood)
+port_find(struct child *child)
 {
-    const Cpmp__Hatch *hatch = brood->hatch;
-    uint32_t count = hatch->port_first > 0 ? hatch->port_last - hatch->port_first + 1 : 1;
+    const Cpmp__Spawn *spawn = child->spawn;
+    uint32_t count = spawn->port_first > 0 ? spawn->port_last - spawn->port_first + 1 : 1;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (port_try(brood, hatch->port_first + i) == 0)
+        if (port_try(child, spawn->port_first + i) == 0)
             return 0;
         if (errno != EADDRINUSE)
-            return refuse(brood, "cannot listen at %s, port %u: %s",
-                          hatch->n_listen > 0 ? hatch->listen[0] : "any address",
-                          hatch->port_first + i, strerror(errno));
+            return refuse(child, "cannot listen at %s, port %u: %s",
+                          spawn->n_listen > 0 ? spawn->listen[0] : "any address",
+                          spawn->port_first + i, strerror(errno));
     }
-    return refuse(brood, "all ports from %u to %u are in use", hatch->port_first, hatch->port_last);
+    return refuse(child, "all ports from %u to %u are in use", spawn->port_first, spawn->port_last);
 }
 
 /* --- who it is --- */
 
 static int
-user_find(struct brood *brood)
+user_find(struct child *child)
 {
-    const Cpmp__Hatch *hatch = brood->hatch;
+    const Cpmp__Spawn *spawn = child->spawn;
 
-    if (geteuid() != 0 || hatch->n_users == 0)
+    if (geteuid() != 0 || spawn->n_users == 0)
         return 0;
-    for (size_t i = 0; i < hatch->n_users && brood->user == NULL; i++)
-        brood->user = getpwnam(hatch->users[i]);
-    return brood->user != NULL ? 0 : refuse(brood, "there is no user %s to run agents as",
-                                            hatch->users[0]);
+    for (size_t i = 0; i < spawn->n_users && child->user == NULL; i++)
+        child->user = getpwnam(spawn->users[i]);
+    return child->user != NULL ? 0 : refuse(child, "there is no user %s to run agents as",
+                                            spawn->users[0]);
 }
 
 static int
-hatch_check(struct brood *brood)
+spawn_check(struct child *child)
 {
-    const Cpmp__Hatch *hatch = brood->hatch;
+    const Cpmp__Spawn *spawn = child->spawn;
     struct sockaddr_storage address;
 
-    if (hatch->key.len != TLS_KEY_BYTES)
-        return refuse(brood, "the key has %zu bytes, not %u", hatch->key.len, TLS_KEY_BYTES);
-    if (hatch->port_first > hatch->port_last || hatch->port_last > 65535)
-        return refuse(brood, "%u to %u is no range of ports", hatch->port_first, hatch->port_last);
-    if (hatch->n_listen > CONTROL_DOOR_SOCKETS_MAX)
-        return refuse(brood, "more than %u addresses", CONTROL_DOOR_SOCKETS_MAX);
-    for (size_t i = 0; i < hatch->n_listen; i++)
-        if (!address_make(hatch->listen[i], 0, &address))
-            return refuse(brood, "'%.100s' is no numeric address", hatch->listen[i]);
+    if (spawn->key.len != TLS_KEY_BYTES)
+        return refuse(child, "the key has %zu bytes, not %u", spawn->key.len, TLS_KEY_BYTES);
+    if (spawn->port_first > spawn->port_last || spawn->port_last > 65535)
+        return refuse(child, "%u to %u is no range of ports", spawn->port_first, spawn->port_last);
+    if (spawn->n_listen > CONTROL_DOOR_SOCKETS_MAX)
+        return refuse(child, "more than %u addresses", CONTROL_DOOR_SOCKETS_MAX);
+    for (size_t i = 0; i < spawn->n_listen; i++)
+        if (!address_make(spawn->listen[i], 0, &address))
+            return refuse(child, "'%.100s' is no numeric address", spawn->listen[i]);
     return 0;
 }
 
@@ -211,24 +211,24 @@ user_become(const struct passwd *user)
                                                                                              : -1;
 }
 
-/* In the child. What the nest had is put away first. */
+/* In the child. What the fork server had is put away first. */
 static int
-agent_become(struct nest *nest, struct brood *brood)
+agent_become(struct fork_server *server, struct child *child)
 {
     static struct agent agent;
     sigset_t none;
     int status;
 
-    close(nest->fd);
-    close(nest->signal_fd);
+    close(server->fd);
+    close(server->signal_fd);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    if (user_become(brood->user) != 0) {
+    if (user_become(child->user) != 0) {
         perror("cpmp-agent: cannot become the user that agents run as");
         return 1;
     }
-    if (agent_init_pool(&agent, &brood->pool) != CPMP_OK)
+    if (agent_init_pool(&agent, &child->pool) != CPMP_OK)
         return 1;
     status = agent_run(&agent);
     agent_release(&agent);
@@ -236,101 +236,101 @@ agent_become(struct nest *nest, struct brood *brood)
 }
 
 static void
-hatched_send(const struct nest *nest, struct brood *brood, pid_t pid)
+spawned_send(const struct fork_server *server, struct child *child, pid_t pid)
 {
-    Cpmp__Nest message = CPMP__NEST__INIT;
-    Cpmp__Hatched hatched = CPMP__HATCHED__INIT;
+    Cpmp__ForkServer message = CPMP__FORK_SERVER__INIT;
+    Cpmp__Spawned spawned = CPMP__SPAWNED__INIT;
 
-    hatched.number = brood->hatch->number;
-    hatched.pid = (uint32_t)pid;
-    hatched.port = brood->port;
-    hatched.error = brood->why;
-    message.body_case = CPMP__NEST__BODY_HATCHED;
-    message.hatched = &hatched;
-    control_nest_send(nest->fd, &message);
+    spawned.number = child->spawn->number;
+    spawned.pid = (uint32_t)pid;
+    spawned.port = child->port;
+    spawned.error = child->why;
+    message.body_case = CPMP__FORK_SERVER__BODY_SPAWNED;
+    message.spawned = &spawned;
+    control_fork_server_send(server->fd, &message);
 }
 
 static void
-on_nest(void *arg, const Cpmp__Nest *message)
+on_fork_server(void *arg, const Cpmp__ForkServer *message)
 {
-    struct nest *nest = arg;
-    struct brood brood = {.hatch = message->hatch};
+    struct fork_server *server = arg;
+    struct child child = {.spawn = message->spawn};
     pid_t pid = 0;
 
-    if (message->body_case != CPMP__NEST__BODY_HATCH)
+    if (message->body_case != CPMP__FORK_SERVER__BODY_SPAWN)
         return;
-    brood.pool.hatch = message->hatch;
-    if (hatch_check(&brood) == 0 && user_find(&brood) == 0 && port_find(&brood) == 0) {
+    child.pool.spawn = message->spawn;
+    if (spawn_check(&child) == 0 && user_find(&child) == 0 && port_find(&child) == 0) {
         pid = fork();
         if (pid == 0) {
-            nest->became_agent = true;
-            nest->status = agent_become(nest, &brood);
+            server->became_agent = true;
+            server->status = agent_become(server, &child);
             return;
         }
         if (pid < 0) {
-            refuse(&brood, "cannot start an agent: %s", strerror(errno));
+            refuse(&child, "cannot start an agent: %s", strerror(errno));
             pid = 0;
         }
-        sockets_close(&brood.pool);
+        sockets_close(&child.pool);
     }
-    hatched_send(nest, &brood, pid);
+    spawned_send(server, &child, pid);
 }
 
-/* --- the nest --- */
+/* --- the fork server --- */
 
 static void
-agents_reap(struct nest *nest)
+agents_reap(struct fork_server *server)
 {
     int status;
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        Cpmp__Nest message = CPMP__NEST__INIT;
+        Cpmp__ForkServer message = CPMP__FORK_SERVER__INIT;
         Cpmp__Gone gone = CPMP__GONE__INIT;
 
         gone.pid = (uint32_t)pid;
         gone.signaled = WIFSIGNALED(status);
         gone.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
-        message.body_case = CPMP__NEST__BODY_GONE;
+        message.body_case = CPMP__FORK_SERVER__BODY_GONE;
         message.gone = &gone;
-        control_nest_send(nest->fd, &message);
+        control_fork_server_send(server->fd, &message);
     }
 }
 
-/* One round: waits, reaps, hatches. False when the daemon is gone. */
+/* One round: waits, reaps, spawns. False when the daemon is gone. */
 static bool
-nest_step(struct nest *nest)
+fork_server_step(struct fork_server *server)
 {
-    struct pollfd fds[] = {{.fd = nest->fd, .events = POLLIN},
-                           {.fd = nest->signal_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = server->fd, .events = POLLIN},
+                           {.fd = server->signal_fd, .events = POLLIN}};
     struct signalfd_siginfo info;
 
     if (poll(fds, 2, -1) < 0)
         return errno == EINTR;
-    if (fds[1].revents != 0 && read(nest->signal_fd, &info, sizeof(info)) > 0)
-        agents_reap(nest);
+    if (fds[1].revents != 0 && read(server->signal_fd, &info, sizeof(info)) > 0)
+        agents_reap(server);
     if (fds[0].revents == 0)
         return true;
-    int error = control_nest_receive(nest->fd, on_nest, nest);
+    int error = control_fork_server_receive(server->fd, on_fork_server, server);
     return error == CPMP_OK || error == CPMP_EAGAIN || error == CPMP_EPROTO;
 }
 
 int
-nest_run(int fd)
+fork_server_run(int fd)
 {
-    struct nest nest = {.fd = fd};
+    struct fork_server server = {.fd = fd};
     sigset_t child;
 
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
-    nest.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (nest.signal_fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-        perror("cpmp-agent: cannot make a nest");
+    server.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (server.signal_fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        perror("cpmp-agent: cannot make a fork server");
         return 1;
     }
     fabric_warm();
-    while (!nest.became_agent && nest_step(&nest))
+    while (!server.became_agent && fork_server_step(&server))
         continue;
-    return nest.became_agent ? nest.status : 0;
+    return server.became_agent ? server.status : 0;
 }

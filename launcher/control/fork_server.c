@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/nest.h"
+#include "control/fork_server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 static _Noreturn void
 child_become(const char *path, int fd, char *number)
 {
-    char *words[] = {(char *)path, (char *)"--nest", number, NULL};
+    char *words[] = {(char *)path, (char *)"--fork-server", number, NULL};
     int nothing = open("/dev/null", O_RDWR);
 
     setsid();
@@ -33,7 +33,7 @@ child_become(const char *path, int fd, char *number)
 }
 
 int
-control_nest_start(const char *path, pid_t *pid_p)
+control_fork_server_start(const char *path, pid_t *pid_p)
 {
     char number[16];
     int pair[2];
@@ -57,17 +57,17 @@ control_nest_start(const char *path, pid_t *pid_p)
 }
 
 int
-control_nest_send(int fd, const Cpmp__Nest *nest)
+control_fork_server_send(int fd, const Cpmp__ForkServer *server)
 {
-    size_t bytes = cpmp__nest__get_packed_size(nest);
+    size_t bytes = cpmp__fork_server__get_packed_size(server);
     uint8_t *packed;
     ssize_t sent;
     int error;
 
-    if (bytes == 0 || bytes > NEST_BYTES_MAX)
+    if (bytes == 0 || bytes > FORK_SERVER_BYTES_MAX)
         return CPMP_ELIMIT;
     packed = memory_new(bytes, 1);
-    cpmp__nest__pack(nest, packed);
+    cpmp__fork_server__pack(server, packed);
     do
         sent = send(fd, packed, bytes, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
@@ -81,25 +81,26 @@ control_nest_send(int fd, const Cpmp__Nest *nest)
 }
 
 int
-control_nest_receive(int fd, control_nest_fn *on_nest, void *arg)
+control_fork_server_receive(int fd, control_fork_server_fn *on_fork_server, void *arg)
 {
-    uint8_t *bytes = memory_new(NEST_BYTES_MAX, 1);
-    ssize_t count = recv(fd, bytes, NEST_BYTES_MAX, MSG_DONTWAIT);
+    uint8_t *bytes = memory_new(FORK_SERVER_BYTES_MAX, 1);
+    ssize_t count = recv(fd, bytes, FORK_SERVER_BYTES_MAX, MSG_DONTWAIT);
     int error = count < 0 ? errno : 0, result = CPMP_OK;
-    Cpmp__Nest *nest = count > 0 ? cpmp__nest__unpack(NULL, (size_t)count, bytes) : NULL;
+    Cpmp__ForkServer *server = count > 0 ? cpmp__fork_server__unpack(NULL, (size_t)count, bytes)
+                                           : NULL;
 
     explicit_bzero(bytes, count > 0 ? (size_t)count : 0);
     free(bytes);
-    if (nest != NULL && nest->body_case != CPMP__NEST__BODY__NOT_SET)
-        on_nest(arg, nest);
+    if (server != NULL && server->body_case != CPMP__FORK_SERVER__BODY__NOT_SET)
+        on_fork_server(arg, server);
     else if (count > 0)
         result = CPMP_EPROTO;
     else if (count == 0 || error == ECONNRESET)
         result = CPMP_EPEER;
     else
         result = error == EAGAIN || error == EINTR ? CPMP_EAGAIN : CPMP_ESYS;
-    if (nest != NULL)
-        cpmp__nest__free_unpacked(nest, NULL);
+    if (server != NULL)
+        cpmp__fork_server__free_unpacked(server, NULL);
     errno = error;
     return result;
 }

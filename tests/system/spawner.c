@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Plays the daemon to a nest and its agents, for tests: hatchery CPMP-AGENT STATE-DIRECTORY. Each
- * line of its standard input hatches an agent:
+ * Plays the daemon to a fork server and its agents, for tests: spawner CPMP-AGENT STATE-DIRECTORY.
+ * Each line of its standard input spawns an agent:
  *
  *     NAME CORES LISTEN FIRST-PORT LAST-PORT
  *
  * and is answered by the agent's line for $CPMP_AGENTS (exec/remote.h), or "refused: WHY"; or it is
  * an order of the owner to all agents: "suspend REASON", "resume", "leave REASON". It says what
  * agents report when it changes, as "agent running", and "gone PID CODE" when one has exited. At
- * the end of its input it closes the nest and exits. With HATCHERY_NOBODY set agents run as nobody;
- * with HATCHERY_CAGE, a directory, and HATCHERY_ACCEPTS, weaknesses, their ranks are caged.
+ * the end of its input it closes the fork server and exits. With SPAWNER_NOBODY set agents run as
+ * nobody; with SPAWNER_CAGE, a directory, and SPAWNER_ACCEPTS, weaknesses, their ranks are caged.
  */
 
 #include <signal.h>
@@ -23,7 +23,7 @@
 
 #include <cpmp.h>
 
-#include "control/nest.h"
+#include "control/fork_server.h"
 #include "peer/sessions.h"
 
 static unsigned char key[32];
@@ -31,27 +31,27 @@ static char name[64], listen_at[64], state[64];
 static const char *directory;
 static unsigned cores;
 static struct sessions sessions;
-static int nest_fd;
+static int fork_server_fd;
 
 static void
-on_nest(void *arg, const Cpmp__Nest *nest)
+on_fork_server(void *arg, const Cpmp__ForkServer *server)
 {
     (void)arg;
-    if (nest->body_case == CPMP__NEST__BODY_GONE) {
-        printf("gone %u %d\n", nest->gone->pid, nest->gone->code);
+    if (server->body_case == CPMP__FORK_SERVER__BODY_GONE) {
+        printf("gone %u %d\n", server->gone->pid, server->gone->code);
         return;
     }
-    if (nest->body_case != CPMP__NEST__BODY_HATCHED)
+    if (server->body_case != CPMP__FORK_SERVER__BODY_SPAWNED)
         exit(1);
-    if (nest->hatched->error[0] != '\0') {
-        printf("refused: %s\n", nest->hatched->error);
+    if (server->spawned->error[0] != '\0') {
+        printf("refused: %s\n", server->spawned->error);
         return;
     }
     printf("%s %u ", name, cores);
     for (size_t i = 0; i < sizeof(key); i++)
         printf("%02x", key[i]);
     printf(strchr(listen_at, ':') ? " [%s]:%u # %u\n" : " %s:%u # %u\n", listen_at,
-           nest->hatched->port, nest->hatched->pid);
+           server->spawned->port, server->spawned->pid);
 }
 
 /* --- what agents say --- */
@@ -115,11 +115,11 @@ order_send(Cpmp__AgentOrder__What what, char *reason)
 /* --- what the test says --- */
 
 static void
-hatch(const char *line)
+spawn(const char *line)
 {
     static const char *const users[] = {"nobody"};
-    Cpmp__Nest nest = CPMP__NEST__INIT;
-    Cpmp__Hatch hatch = CPMP__HATCH__INIT;
+    Cpmp__ForkServer server = CPMP__FORK_SERVER__INIT;
+    Cpmp__Spawn spawn = CPMP__SPAWN__INIT;
     Cpmp__Sandbox sandbox = CPMP__SANDBOX__INIT;
     char *listen = listen_at;
     unsigned first, last;
@@ -127,25 +127,25 @@ hatch(const char *line)
     if (sscanf(line, "%63s %u %63s %u %u", name, &cores, listen_at, &first, &last) != 5 ||
         getrandom(key, sizeof(key), 0) != sizeof(key))
         exit(1);
-    hatch.number = 1;
-    hatch.job = 1;
-    hatch.key.data = key;
-    hatch.key.len = sizeof(key);
-    hatch.listen = &listen;
-    hatch.n_listen = 1;
-    hatch.port_first = first;
-    hatch.port_last = last;
-    hatch.state = (char *)(uintptr_t)directory;
-    hatch.users = (char **)(uintptr_t)users;
-    hatch.n_users = getenv("HATCHERY_NOBODY") != NULL;
-    sandbox.directory = getenv("HATCHERY_CAGE");
-    sandbox.accepted = getenv("HATCHERY_ACCEPTS");
+    spawn.number = 1;
+    spawn.job = 1;
+    spawn.key.data = key;
+    spawn.key.len = sizeof(key);
+    spawn.listen = &listen;
+    spawn.n_listen = 1;
+    spawn.port_first = first;
+    spawn.port_last = last;
+    spawn.state = (char *)(uintptr_t)directory;
+    spawn.users = (char **)(uintptr_t)users;
+    spawn.n_users = getenv("SPAWNER_NOBODY") != NULL;
+    sandbox.directory = getenv("SPAWNER_CAGE");
+    sandbox.accepted = getenv("SPAWNER_ACCEPTS");
     sandbox.suspends = true;
     if (sandbox.directory != NULL && sandbox.accepted != NULL)
-        hatch.sandbox = &sandbox;
-    nest.body_case = CPMP__NEST__BODY_HATCH;
-    nest.hatch = &hatch;
-    if (control_nest_send(nest_fd, &nest) != CPMP_OK)
+        spawn.sandbox = &sandbox;
+    server.body_case = CPMP__FORK_SERVER__BODY_SPAWN;
+    server.spawn = &spawn;
+    if (control_fork_server_send(fork_server_fd, &server) != CPMP_OK)
         exit(1);
 }
 
@@ -162,7 +162,7 @@ line_do(char *line)
     else if (strncmp(line, "leave ", 6) == 0)
         order_send(CPMP__AGENT_ORDER__WHAT__LEAVE, reason + 1);
     else
-        hatch(line);
+        spawn(line);
 }
 
 static void
@@ -179,12 +179,12 @@ on_input(uv_poll_t *poll, int status, int events)
 }
 
 static void
-on_nest_readable(uv_poll_t *poll, int status, int events)
+on_fork_server_readable(uv_poll_t *poll, int status, int events)
 {
     (void)poll;
     (void)status;
     (void)events;
-    if (control_nest_receive(nest_fd, on_nest, NULL) == CPMP_EPEER)
+    if (control_fork_server_receive(fork_server_fd, on_fork_server, NULL) == CPMP_EPEER)
         exit(3);
 }
 
@@ -192,11 +192,11 @@ int
 main(int argc, char **argv)
 {
     static uv_loop_t loop;
-    static uv_poll_t input, nest;
+    static uv_poll_t input, server;
     pid_t pid;
     int status;
 
-    if (argc != 3 || (nest_fd = control_nest_start(argv[1], &pid)) < 0)
+    if (argc != 3 || (fork_server_fd = control_fork_server_start(argv[1], &pid)) < 0)
         return 2;
     directory = argv[2];
     signal(SIGPIPE, SIG_IGN);
@@ -207,9 +207,9 @@ main(int argc, char **argv)
         return 2;
     uv_poll_init(&loop, &input, STDIN_FILENO);
     uv_poll_start(&input, UV_READABLE, on_input);
-    uv_poll_init(&loop, &nest, nest_fd);
-    uv_poll_start(&nest, UV_READABLE, on_nest_readable);
+    uv_poll_init(&loop, &server, fork_server_fd);
+    uv_poll_start(&server, UV_READABLE, on_fork_server_readable);
     uv_run(&loop, UV_RUN_DEFAULT);
-    close(nest_fd);
+    close(fork_server_fd);
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

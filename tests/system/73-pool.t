@@ -29,7 +29,7 @@ test_expect_success 'one ring: each has a predecessor and successors, and seven 
 '
 
 test_expect_success 'the owners let ranks run beside the work of others' '
-    pool_policy 8 cpu-others=100%
+    pool_policy 8 cpu-others=100% && pool_shares 8
 '
 
 test_expect_success 'tsp_ga on 16 ranks spreads over all of them and finds the optimum' '

@@ -31,7 +31,7 @@ static struct supplies *supplies;
 static struct sessions sessions;
 static struct spawner spawner;
 static struct enlist enlist;
-static int fork server;                /* the other end of the spawner's socket */
+static int server;                     /* the other end of the spawner's socket */
 static pid_t agent;             /* a process that plays one */
 
 static struct {

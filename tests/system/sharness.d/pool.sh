@@ -111,7 +111,7 @@ host_kill() { # host
     return 0
 }
 
-# What jobs have on a host: its processes but the daemon and the fork server, which is the daemon's child.
+# What jobs have on a host: its processes but the daemon and its child, the fork server.
 # (Ranks are in network namespaces of their own: they bear the mark of job.sh.)
 host_work() { # host
     for pid in $(host_pids "$1"); do
@@ -181,6 +181,17 @@ pool_policy() { # count, key=value...
     for host in $(seq "$policy_count"); do
         on "$host" cpmp policy set "$@" >/dev/null || return 1
     done
+}
+
+# Each host of the first so many sees that all of them share: what they say has got round.
+pool_shares() { # count
+    for host in $(seq "$1"); do
+        await pool_shares_seen "$host" "$1" || return 1
+    done
+}
+
+pool_shares_seen() { # host, count
+    on "$1" cpmp peers --json | jq -e "[.peers[] | select(.sharing)] | length == $2"
 }
 
 pool_end() {

@@ -51,6 +51,20 @@ name_is_own(const char *entry)
     return false;
 }
 
+/* In a build with the address sanitizer: the leak checker would trace its process at the end, which
+ * the cage refuses. */
+#ifdef __SANITIZE_ADDRESS__
+static char *const caged_asan = "ASAN_OPTIONS=detect_leaks=0:exitcode=99";
+#else
+static char *const caged_asan = NULL;
+#endif
+
+static bool
+is_asan(const char *entry)
+{
+    return caged_asan != NULL && strncmp(entry, "ASAN_OPTIONS=", 13) == 0;
+}
+
 static void
 own_values(const struct job *job, uint32_t index, uint64_t values[OWN_COUNT])
 {
@@ -116,7 +130,7 @@ environment_new(const struct job *job, uint32_t index, const char *scratch)
     char directory[PATH_MAX];
     bool prepend = library_find(directory, scratch != NULL) && !libdir_is_listed(given, directory);
     size_t path_bytes = prepend ? sizeof(LIBRARY_PATH ":") + strlen(directory) + strlen(given) : 0;
-    size_t pointers = program->n_env + OWN_COUNT + SCRATCH_COUNT + 2;
+    size_t pointers = program->n_env + OWN_COUNT + SCRATCH_COUNT + 3;
     size_t scratch_bytes = scratch ? sizeof("TMPDIR=") + strlen(scratch) : 0;
     char **env = malloc(pointers * sizeof(*env) + OWN_COUNT * ENTRY_BYTES +
                         SCRATCH_COUNT * scratch_bytes + path_bytes);
@@ -128,7 +142,7 @@ environment_new(const struct job *job, uint32_t index, const char *scratch)
         return NULL;
     for (size_t i = 0; i < program->n_env; i++)
         if (!name_is_own(program->env[i]) && !(prepend && is_library_path(program->env[i])) &&
-            !(scratch && name_is_scratch(program->env[i])))
+            !(scratch && (name_is_scratch(program->env[i]) || is_asan(program->env[i]))))
             env[used++] = program->env[i];
     own_values(job, index, values);
     entry = (char *)(env + pointers);
@@ -145,6 +159,8 @@ environment_new(const struct job *job, uint32_t index, const char *scratch)
         env[used++] = entry;
         entry += scratch_bytes;
     }
+    if (scratch && caged_asan != NULL)
+        env[used++] = caged_asan;
     if (prepend) {
         snprintf(entry, path_bytes, "%s%s%s%s", LIBRARY_PATH, directory, *given ? ":" : "", given);
         env[used++] = entry;

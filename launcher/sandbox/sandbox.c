@@ -20,6 +20,14 @@
 #include "sandbox/place.h"
 #include "sandbox/probe.h"
 
+/* The address sanitizer maps terabytes of its own, most of them never touched: ranks of such a
+ * build have the other two limits only (limits.h). */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 #define STOP_AGAIN_MS 250u  /* a timer of a stopped process may send it SIGCONT */
 
 /* --- ranks --- */
@@ -179,7 +187,7 @@ static struct sandbox_rules
 rules_of(const struct sandbox_limits *limits)
 {
     return (struct sandbox_rules){
-        .data_bytes = limits->memory_bytes > 0 ? limits->memory_bytes : UINT64_MAX,
+        .data_bytes = limits->memory_bytes > 0 && !SANITIZED ? limits->memory_bytes : UINT64_MAX,
         .file_bytes = limits->scratch_bytes,
         .processes = limits->processes,
         .files = limits->files,
